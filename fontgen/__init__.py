@@ -1,0 +1,3 @@
+"""fontgen: two fonts in, an installable font out."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Everything OpenType: opening fonts, metrics, names, assembling, checking, comparing."""

@@ -1,0 +1,1 @@
+"""Everything raster: rendering, image folders, pairs, calibration, repair, registration, the gate."""

@@ -1,0 +1,1 @@
+"""Everything vector: tracing glyph images and fitting curves."""
