@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CHUNK = 16
+_FEW = 64
+"""Up to this many items are done in this process: starting workers costs about as much."""
 
 
 def usable_cores() -> int:
@@ -21,15 +25,18 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run_chunk(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    return [function(item) for item in items]
+_work: Callable[[Any], Any]
 
 
-def _ignore_interrupt() -> None:
+def _start_worker(function: Callable[[Any], Any]) -> None:
+    global _work
+    _work = function  # sent once a worker, so that what it opens stays open
     # Ctrl-C reaches the whole process group; the parent alone decides how to stop.
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run_chunk(items: list[Any]) -> list[Any]:
+    return [_work(item) for item in items]
 
 
 def parallel_map(
@@ -41,29 +48,21 @@ def parallel_map(
     deadlock. With few items, or one worker, everything runs in this process.
     """
     iterator = iter(items)
-    first = list(islice(iterator, 4 * chunk))
+    first = list(islice(iterator, _FEW))
     count = workers if workers is not None else usable_cores()
-    if count <= 1 or len(first) < 4 * chunk:
-        yield from map(function, first)
-        yield from map(function, iterator)
+    if count <= 1 or len(first) < _FEW:
+        yield from map(function, chain(first, iterator))
         return
-
-    def chunks() -> Iterator[list[Item]]:
-        for start in range(0, len(first), chunk):
-            yield first[start : start + chunk]
-        while batch := list(islice(iterator, chunk)):
-            yield batch
-
-    method = "forkserver" if sys.platform != "win32" else "spawn"
-    context = multiprocessing.get_context(method)
-    executor = ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupt)
+    everything = chain(first, iterator)
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    executor = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(function,))
     try:
-        waiting: list[Future[list[Result]]] = []
-        for batch in chunks():
-            waiting.append(executor.submit(_run_chunk, function, batch))
+        waiting: deque[Future[list[Result]]] = deque()
+        while batch := list(islice(everything, chunk)):
+            waiting.append(executor.submit(_run_chunk, batch))
             if len(waiting) > 4 * count:
-                yield from waiting.pop(0).result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield from waiting.pop(0).result()
+            yield from waiting.popleft().result()
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -28,7 +28,8 @@ def to_ink8(ink: NDArray[Any]) -> NDArray[np.uint8]:
     """Any ink array (bool, float in 0..1, or uint8 already) as uint8 with ink = 255."""
     if ink.dtype == np.uint8:
         return np.asarray(ink, dtype=np.uint8)
-    return np.rint(np.clip(ink.astype(np.float32), 0.0, 1.0) * 255.0).astype(np.uint8)
+    ink8: NDArray[np.uint8] = np.rint(np.clip(ink.astype(np.float32), 0.0, 1.0) * 255.0).astype(np.uint8)
+    return ink8
 
 
 def to_ink(ink8: NDArray[np.uint8]) -> NDArray[np.float32]:
