@@ -77,7 +77,7 @@ def calibrate(
 
     targets = np.stack([target_ink(c, canvas) for c in codepoints]) if codepoints else np.zeros((0, 1, 1), np.uint8)
     plain = draw(Placement(), codepoints) if codepoints else targets
-    usable = plain.any(axis=(1, 2)) & targets.any(axis=(1, 2))
+    usable: NDArray[np.bool_] = np.logical_and(plain.any(axis=(1, 2)), targets.any(axis=(1, 2)))
     if not usable.any():
         raise ImageError("calibration: no shared character with ink in both fonts; check the fonts and the charset")
     wanted = [c for c, keep in zip(codepoints, usable.tolist(), strict=True) if keep]
