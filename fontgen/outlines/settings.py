@@ -1,0 +1,43 @@
+"""How images become outlines. Light to import: commands and recipes read it before any work starts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fontgen.settings import Settings
+
+Genre = Literal["auto", "round", "sans", "serif", "brush", "decorative", "pixel"]
+Method = Literal["fit", "potrace"]
+
+
+class TraceSettings(Settings):
+    """The `[trace]` table of a recipe."""
+
+    genre: Genre = "auto"
+    """What the strokes look like. It sets how readily a tight bend counts as a sharp corner; the
+    fields below override what it sets. `auto` suits any font drawn with clean edges."""
+
+    method: Method = "fit"
+    """`fit`: lines and curves fitted to the grey edge. `potrace`: potrace on the enlarged image, three
+    times as many points and some ten times slower, for textures that no smooth curve describes."""
+
+    tolerance_em: float = Field(default=0.0006, gt=0.0, le=0.05)
+    """How far (em) a fitted curve may stray from the edge that the image shows. Where the image itself
+    says less than this (few pixels, blurred edges), the tolerance grows with its blur."""
+
+    enlargement: int | None = Field(default=None, ge=1, le=8)
+    """`potrace` only: how many times the image is enlarged before thresholding; unset: chosen so that it
+    comes to about 768 px."""
+
+    speckle_em2: float = Field(default=1.0e-5, ge=0.0, le=0.1)
+    """Ink or counters of a smaller area (em squared) are dropped; 1e-5 is a dot 3.2 units across at
+    1000 units per em. At least two pixels' worth is always dropped."""
+
+    corner_radius_em: float | None = Field(default=None, ge=0.0, le=0.1)
+    """A bend of a smaller radius (em) becomes a sharp corner; unset: by genre."""
+
+    snap_degrees: float = Field(default=0.7, ge=0.0, le=10.0)
+    """Straight edges within this angle (degrees) of horizontal or vertical are made exactly so; on short
+    edges the angle that half a font unit makes counts."""
