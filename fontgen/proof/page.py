@@ -1,0 +1,263 @@
+"""The proof: one HTML file that holds the font, sets texts in it and shows every glyph. No network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from fontTools.varLib.instancer import instantiateVariableFont
+
+from fontgen.errors import FontError, codepoint_name
+from fontgen.files import write_text
+from fontgen.fonts.face import FontRef, open_face
+from fontgen.proof.samples import choose_samples, showpieces, spread
+
+_COVER_CHARACTERS = 8
+_TYPED_CHARACTERS = 24
+
+
+@dataclass(frozen=True)
+class ProofGlyph:
+    """A generated character of the font and what the gate thinks of it."""
+
+    codepoint: int
+    score: float | None = None
+    """0..1, higher is better; None when it was not scored."""
+    reason: str = ""
+    """Why it is suspect; empty for a glyph that passed."""
+
+
+def write_proof(
+    font: FontRef | Path,
+    output: Path,
+    *,
+    generated: Sequence[ProofGlyph] | None = None,
+    reference: FontRef | Path | None = None,
+    reference_label: str = "Reference",
+    title: str = "",
+    figures: Mapping[str, object] | None = None,
+) -> None:
+    """Write a self-contained HTML proof of `font` that opens from disk.
+
+    `generated` lists the characters that were made rather than drawn; the page tints them and sorts
+    them by score. `reference` (the source, the truth or the previous version) is cut down to the
+    font's characters and can be toggled or laid over. `figures` are printed at the top, label and
+    value. The same input gives the same bytes. Raises FontError when a font cannot be read.
+    """
+    ref = _ref(font)
+    embedded = _embed(ref)
+    other = _embed(_ref(reference), keep=embedded.codepoints) if reference is not None else None
+    made = sorted(generated or (), key=lambda glyph: glyph.codepoint)
+    values = {
+        "title": escape(title or f"{embedded.family} {embedded.style}".strip()),
+        "family": escape(embedded.family),
+        "style": escape(embedded.style),
+        "version": escape(embedded.version),
+        "copyright": escape(embedded.copyright),
+        "licence": escape(embedded.licence),
+        "font_label": "This font",
+        "reference_label": escape(reference_label),
+        "space_hint": ", <kbd>Space</kbd> flips to the reference" if other else "",
+        "faces": _face_css("Proof Font", embedded) + (_face_css("Proof Reference", other) if other else ""),
+        "css": _asset("proof.css"),
+        "script": _asset("proof.js"),
+        "cover": escape(_cover(embedded, made)),
+        "cover_lang": "ja" if 0x3042 in embedded.codepoints else "zh-Hant",
+        "facts": _facts(embedded, made, figures or {}),
+        "data": _script_json(_data(embedded, other, made)),
+    }
+    write_text(output, Template(_asset("proof.html")).substitute(values))
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """A font ready to be put into the page."""
+
+    woff2: bytes
+    codepoints: frozenset[int]
+    digests: Mapping[int, str]
+    family: str
+    style: str
+    version: str
+    copyright: str
+    licence: str
+
+
+def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
+    """Read a face, cut it down to the codepoints `keep`, and compress it as WOFF2."""
+    cmap = open_face(ref).cmap  # raises the FontError that says what is wrong with the file
+    try:
+        font = TTFont(ref.path, fontNumber=ref.face_index, lazy=True, recalcTimestamp=False)
+        if keep is not None and not keep.issuperset(cmap):
+            _subset(font, keep.intersection(cmap))
+        if "fvar" in font:
+            location = dict(ref.location)
+            defaults = {axis.axisTag: location.get(axis.axisTag, axis.defaultValue) for axis in font["fvar"].axes}
+            font = instantiateVariableFont(font, defaults)
+        names = {key: font["name"].getDebugName(key) if "name" in font else None for key in range(18)}
+        return _Embedded(
+            woff2=_woff2(ref, font, untouched=keep is None),
+            codepoints=frozenset(font.getBestCmap() or {}),
+            digests=_digests(font) if keep is None else {},
+            family=names[16] or names[1] or ref.path.stem,
+            style=names[17] or names[2] or "",
+            version=names[5] or "",
+            copyright=names[0] or "",
+            licence=names[13] or "",
+        )
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        raise FontError(f"{ref}: cannot be put into a proof ({error}); run `fontgen check` on it") from error
+
+
+def _woff2(ref: FontRef, font: TTFont, *, untouched: bool) -> bytes:
+    if untouched and font.flavor == "woff2" and not ref.location:
+        return ref.path.read_bytes()
+    packed = BytesIO()
+    font.flavor = "woff2"
+    font.save(packed)
+    return packed.getvalue()
+
+
+def _subset(font: TTFont, codepoints: Iterable[int]) -> None:
+    options = Options(
+        layout_features=["vert", "vrt2", "kern", "mark", "mkmk", "liga", "ccmp"],
+        name_IDs=["*"],
+        hinting=False,
+        notdef_outline=True,
+    )
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=codepoints)
+    subsetter.subset(font)
+
+
+def _digests(font: TTFont) -> dict[int, str]:
+    """Codepoint -> a short digest of its outline, so that a mark does not outlive the glyph it was put on."""
+    cmap = font.getBestCmap() or {}
+    if "glyf" in font:
+        table = font["glyf"]
+        found: dict[int, str] = {}
+        for codepoint, name in cmap.items():
+            glyph = table.glyphs[name]
+            data = glyph.data if hasattr(glyph, "data") else glyph.compile(table, recalcBBoxes=False)
+            found[codepoint] = hashlib.blake2b(data, digest_size=3).hexdigest()
+        return found
+    return {}
+
+
+def _cover(font: _Embedded, made: Sequence[ProofGlyph]) -> str:
+    """The line at the top: generated characters that passed, evenly spread, so it flatters no one glyph."""
+    passed = [glyph.codepoint for glyph in made if not glyph.reason and glyph.codepoint in font.codepoints]
+    return spread(showpieces(passed or sorted(font.codepoints)), _COVER_CHARACTERS)
+
+
+def _facts(font: _Embedded, made: Sequence[ProofGlyph], figures: Mapping[str, object]) -> str:
+    facts: dict[str, object] = {"characters": len(font.codepoints)}
+    if made:
+        facts["generated"] = len(made)
+        facts["suspect"] = sum(bool(glyph.reason) for glyph in made)
+    facts["file (WOFF2)"] = (
+        f"{len(font.woff2) / 1e6:.1f} MB" if len(font.woff2) >= 1e6 else f"{len(font.woff2) / 1e3:.0f} kB"
+    )
+    return "".join(
+        f"<div><dt>{escape(label)}</dt><dd>{escape(_plain(value))}</dd></div>"
+        for label, value in {**facts, **figures}.items()
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _data(font: _Embedded, other: _Embedded | None, made: Sequence[ProofGlyph]) -> dict[str, Any]:
+    reasons = sorted({glyph.reason for glyph in made if glyph.reason})
+    number = {reason: index for index, reason in enumerate(reasons)}
+    shown, left = choose_samples(font.codepoints)
+    made_codes = [glyph.codepoint for glyph in made if glyph.codepoint in font.codepoints]
+    samples = [
+        {
+            "lang": sample.lang,
+            "name": sample.name,
+            "note": f"{sample.coverage(font.codepoints):.0%} of this text",
+            "large": sample.large,
+            "small": sample.small,
+        }
+        for sample in shown
+    ]
+    presets = [{"name": sample.name, "text": sample.large} for sample in shown]
+    if made_codes:
+        line = spread(showpieces(made_codes), _TYPED_CHARACTERS)
+        presets.insert(0, {"name": "Generated", "text": line})
+        small = spread(made_codes, 160)
+        note = f"{len(set(line + small))} of {len(made_codes):,} characters"
+        samples.insert(0, {"lang": "zh-Hant", "name": "Generated", "note": note, "large": line[:12], "small": small})
+    if not presets:
+        line = spread(showpieces(sorted(font.codepoints)), _TYPED_CHARACTERS)
+        presets.append({"name": "This font", "text": line})
+    return {
+        "key": f"{font.family} {font.style}".strip(),
+        "file": "".join(c if c.isalnum() else "-" for c in f"{font.family} {font.style}".strip()),
+        "covered": _ranges(font.codepoints),
+        "referenceCovered": _ranges(other.codepoints) if other else [],
+        "reference": other is not None,
+        "generated": [
+            [glyph.codepoint, None if glyph.score is None else round(glyph.score, 4), number.get(glyph.reason)]
+            for glyph in made
+        ],
+        "reasons": reasons,
+        "digests": {codepoint_name(codepoint): digest for codepoint, digest in sorted(font.digests.items())},
+        "samples": samples,
+        "presets": presets,
+        "unset": _unset(left),
+    }
+
+
+def _unset(left: Sequence[tuple[str, float]]) -> str:
+    if not left:
+        return ""
+    named = ", ".join(f"{name} ({share:.0%} of the sample's characters)" for name, share in left)
+    return f"Not set, for want of characters: {named}."
+
+
+def _ranges(codepoints: Iterable[int]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for codepoint in sorted(codepoints):
+        if found and codepoint == found[-1][1] + 1:
+            found[-1][1] = codepoint
+        else:
+            found.append([codepoint, codepoint])
+    return found
+
+
+def _face_css(family: str, font: _Embedded) -> str:
+    # one em box for both fonts, so that baselines coincide in an overlay whatever their metrics
+    data = base64.b64encode(font.woff2).decode("ascii")
+    return (
+        f'@font-face {{ font-family: "{family}"; ascent-override: 88%; descent-override: 12%; line-gap-override: 0%; '
+        f'src: url("data:font/woff2;base64,{data}") format("woff2"); }}\n'
+    )
+
+
+def _script_json(data: Mapping[str, Any]) -> str:
+    """JSON that can stand inside a script element: no `</script>` and no comment can end it early."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return files("fontgen.proof").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _ref(font: FontRef | Path) -> FontRef:
+    return font if isinstance(font, FontRef) else FontRef.of(font)
