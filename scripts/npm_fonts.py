@@ -54,9 +54,7 @@ def _check(package: Package, archive: Path) -> None:
 
 
 @contextmanager
-def package_files(
-    package: Package, names: Iterable[str], *, archives: Path | None = None
-) -> Iterator[dict[str, Path]]:
+def package_files(package: Package, names: Iterable[str], *, archives: Path | None = None) -> Iterator[dict[str, Path]]:
     """Yield the files `names` of a package (paths below its root), unpacked in a temporary folder.
 
     `archives` is a folder that already holds what `npm pack` downloads; without it the package is

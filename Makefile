@@ -1,0 +1,44 @@
+# fontgen: two fonts in, an installable font out. `make help` lists the targets.
+
+PYTHON := .venv/bin/python
+RUN := $(PYTHON) -m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair bench-train clean
+
+help:  ## list the targets
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup:  ## make .venv with everything that is needed; nothing to do the second time
+	@./scripts/setup.sh
+
+font: setup  ## make the demo font from the fixtures: pipelines/demo.toml
+	$(RUN) fontgen build pipelines/demo.toml
+
+test: setup  ## lint, types and tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pytest -n 2
+
+fonts: setup  ## put the full fonts of pipelines/zen-maru-bold.toml into fonts/
+	$(RUN) scripts.fetch_fonts
+
+bench: bench-render bench-outline bench-repair bench-train  ## all benchmarks; results in benchmarks/results/
+
+bench-render: setup  ## pairs drawn per second
+	$(RUN) benchmarks.render
+
+bench-outline: setup  ## outlines traced from perfect glyph images against the true ones
+	$(RUN) benchmarks.outline_roundtrip
+
+bench-repair: setup  ## repair of injected defects, and harm done to sound glyphs
+	$(RUN) benchmarks.repair
+
+bench-train: setup  ## training and inference images per second, and memory
+	$(RUN) benchmarks.train
+
+clean:  ## remove what was built: build/, dist/ and caches (not .venv, not fonts/)
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
