@@ -59,6 +59,7 @@ def write_proof(
     embedded = _embed(ref)
     other = _embed(_ref(reference), keep=embedded.codepoints) if reference is not None else None
     made = sorted(generated or (), key=lambda glyph: glyph.codepoint)
+    cover = _cover(embedded, made)
     values = {
         "title": escape(title or f"{embedded.family} {embedded.style}".strip()),
         "family": escape(embedded.family),
@@ -72,7 +73,8 @@ def write_proof(
         "faces": _face_css("Proof Font", embedded) + (_face_css("Proof Reference", other) if other else ""),
         "css": _asset("proof.css"),
         "script": _asset("proof.js"),
-        "cover": escape(_cover(embedded, made)),
+        "cover": escape(cover),
+        "cover_count": str(max(len(cover), 4)),
         "cover_lang": "ja" if 0x3042 in embedded.codepoints else "zh-Hant",
         "facts": _facts(embedded, made, figures or {}),
         "data": _script_json(_data(embedded, other, made)),

@@ -82,10 +82,14 @@ SAMPLES = (
 
 
 def choose_samples(covered: Set[int]) -> tuple[list[Sample], list[tuple[str, float]]]:
-    """The best covered text of each script the font can set, and the other scripts with their coverage."""
+    """A text of each script that the font can set, and the other scripts with their best coverage.
+
+    Of a script's texts the first that is covered well enough is taken, in the order of `SAMPLES`.
+    """
     best: dict[str, Sample] = {}
     for sample in SAMPLES:
-        if sample.name not in best or sample.coverage(covered) > best[sample.name].coverage(covered):
+        known = best.get(sample.name)
+        if known is None or sample.coverage(covered) > known.coverage(covered) < MIN_COVERAGE:
             best[sample.name] = sample
     shown = [sample for sample in best.values() if sample.coverage(covered) >= MIN_COVERAGE]
     left = [(name, sample.coverage(covered)) for name, sample in best.items() if sample not in shown]

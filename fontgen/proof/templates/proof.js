@@ -72,6 +72,7 @@
   for (const name of ["view", "direction"]) {
     for (const input of document.querySelectorAll('input[name="' + name + '"]')) {
       input.addEventListener("change", () => choose(name, input.value));
+      if (input.checked) choose(name, input.value); // a reload may bring back an earlier choice
     }
   }
   if (!data.reference) $("view-choice").hidden = true;
