@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,8 @@ def diff_fonts(
 def _settings(ref: FontRef) -> dict[tuple[str, str], str]:
     """(area, key) -> value, as text."""
     try:
-        font = TTFont(ref.path, fontNumber=ref.face_index, lazy=True)
+        data = ref.path.read_bytes()
+        font = TTFont(BytesIO(data), fontNumber=ref.face_index, lazy=True)
         found: dict[tuple[str, str], str] = {}
         for tag, fields in _METRIC_FIELDS.items():
             if tag in font:
@@ -220,7 +222,7 @@ def _settings(ref: FontRef) -> dict[tuple[str, str], str]:
             if tag != "GlyphOrder":
                 found["tables", tag] = "present"
         found["file", "glyphs"] = str(font["maxp"].numGlyphs)
-        found["file", "bytes"] = str(ref.path.stat().st_size)
+        found["file", "bytes"] = str(len(data))
         found["file", "format"] = str(font.flavor or ("OpenType CFF" if font.sfntVersion == "OTTO" else "TrueType"))
     except (AssertionError, AttributeError, KeyError, OSError, TTLibError, ValueError) as error:
         raise FontError(f"{ref}: a table cannot be read ({error}); run `fontgen check` on it") from error

@@ -15,16 +15,19 @@ from string import Template
 from typing import Any
 
 from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTFont, TTLibError
 from fontTools.varLib.instancer import instantiateVariableFont
 
-from fontgen.errors import FontError, codepoint_name
+from fontgen.canvas import Canvas
+from fontgen.errors import FontError, GlyphError
 from fontgen.files import write_text
-from fontgen.fonts.face import FontRef, open_face
+from fontgen.fonts.face import Face, FontRef, open_face
+from fontgen.glyphs.render import render_ink
 from fontgen.proof.samples import choose_samples, showpieces, spread
 
 _COVER_CHARACTERS = 8
 _TYPED_CHARACTERS = 24
+_DIGEST_CANVAS = Canvas(size_px=128)  # fine enough that an edge moved by one unit shows in the greys
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class _Embedded:
 
     woff2: bytes
     codepoints: frozenset[int]
-    digests: Mapping[int, str]
+    digests: str
     family: str
     style: str
     version: str
@@ -98,33 +101,34 @@ class _Embedded:
 
 def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
     """Read a face, cut it down to the codepoints `keep`, and compress it as WOFF2."""
-    cmap = open_face(ref).cmap  # raises the FontError that says what is wrong with the file
+    face = open_face(ref)  # raises the FontError that says what is wrong with the file
     try:
-        font = TTFont(ref.path, fontNumber=ref.face_index, lazy=True, recalcTimestamp=False)
-        if keep is not None and not keep.issuperset(cmap):
-            _subset(font, keep.intersection(cmap))
+        data = ref.path.read_bytes()
+        font = TTFont(BytesIO(data), fontNumber=ref.face_index, lazy=True, recalcTimestamp=False)
+        whole = "fvar" not in font
+        if keep is not None and not keep.issuperset(face.cmap):
+            whole = False
+            _subset(font, keep.intersection(face.cmap))
         if "fvar" in font:
             location = dict(ref.location)
             defaults = {axis.axisTag: location.get(axis.axisTag, axis.defaultValue) for axis in font["fvar"].axes}
             font = instantiateVariableFont(font, defaults)
         names = {key: font["name"].getDebugName(key) if "name" in font else None for key in range(18)}
         return _Embedded(
-            woff2=_woff2(ref, font, untouched=keep is None),
-            codepoints=frozenset(font.getBestCmap() or {}),
-            digests=_digests(font) if keep is None else {},
+            woff2=data if font.flavor == "woff2" and whole else _woff2(font),
+            codepoints=frozenset(face.cmap if keep is None else keep.intersection(face.cmap)),
+            digests=_digests(face) if keep is None else "",
             family=names[16] or names[1] or ref.path.stem,
             style=names[17] or names[2] or "",
             version=names[5] or "",
             copyright=names[0] or "",
             licence=names[13] or "",
         )
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OSError, TTLibError, TypeError, ValueError) as error:
         raise FontError(f"{ref}: cannot be put into a proof ({error}); run `fontgen check` on it") from error
 
 
-def _woff2(ref: FontRef, font: TTFont, *, untouched: bool) -> bytes:
-    if untouched and font.flavor == "woff2" and not ref.location:
-        return ref.path.read_bytes()
+def _woff2(font: TTFont) -> bytes:
     packed = BytesIO()
     font.flavor = "woff2"
     font.save(packed)
@@ -143,18 +147,16 @@ def _subset(font: TTFont, codepoints: Iterable[int]) -> None:
     subsetter.subset(font)
 
 
-def _digests(font: TTFont) -> dict[int, str]:
-    """Codepoint -> a short digest of its outline, so that a mark does not outlive the glyph it was put on."""
-    cmap = font.getBestCmap() or {}
-    if "glyf" in font:
-        table = font["glyf"]
-        found: dict[int, str] = {}
-        for codepoint, name in cmap.items():
-            glyph = table.glyphs[name]
-            data = glyph.data if hasattr(glyph, "data") else glyph.compile(table, recalcBBoxes=False)
-            found[codepoint] = hashlib.blake2b(data, digest_size=3).hexdigest()
-        return found
-    return {}
+def _digests(face: Face) -> str:
+    """Six hexadecimal digits for each codepoint, ascending: a mark must not outlive the glyph it was put on."""
+    found = []
+    for codepoint in sorted(face.cmap):
+        try:
+            ink = render_ink(face, codepoint, _DIGEST_CANVAS).tobytes()
+        except GlyphError:
+            ink = b""  # the font check reports it; here it only keeps its place in the row
+        found.append(hashlib.blake2b(ink, digest_size=3).hexdigest())
+    return "".join(found)
 
 
 def _cover(font: _Embedded, made: Sequence[ProofGlyph]) -> str:
@@ -219,7 +221,7 @@ def _data(font: _Embedded, other: _Embedded | None, made: Sequence[ProofGlyph]) 
             for glyph in made
         ],
         "reasons": reasons,
-        "digests": {codepoint_name(codepoint): digest for codepoint, digest in sorted(font.digests.items())},
+        "digests": font.digests,
         "samples": samples,
         "presets": presets,
         "unset": _unset(left),

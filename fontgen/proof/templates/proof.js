@@ -139,22 +139,22 @@
   const STORE = "fontgen-proof:" + data.key;
   const KINDS = ["accept", "redo", "fix"];
   const marks = new Map();
+  const digests = new Map([...covered].map((code, index) => [code, data.digests.slice(6 * index, 6 * index + 6)]));
   try {
     for (const [name, mark, digest] of JSON.parse(window.localStorage.getItem(STORE) || "[]")) {
       const code = parseInt(name.slice(2), 16);
-      if (KINDS.includes(mark) && covered.has(code) && digest === digestOf(code)) marks.set(code, mark);
+      if (KINDS.includes(mark) && covered.has(code) && digest === digests.get(code)) marks.set(code, mark);
     }
   } catch (error) {
     console.warn("marks cannot be read from this browser's storage", error);
   }
-  function digestOf(code) { return data.digests[nameOf(code)] || ""; }
   function setMark(code, mark) {
     if (mark) marks.set(code, mark); else marks.delete(code);
     saveMarks();
   }
   function saveMarks() {
     try {
-      window.localStorage.setItem(STORE, JSON.stringify([...marks].map(([code, mark]) => [nameOf(code), mark, digestOf(code)])));
+      window.localStorage.setItem(STORE, JSON.stringify([...marks].map(([code, mark]) => [nameOf(code), mark, digests.get(code)])));
     } catch (error) {
       console.warn("marks cannot be kept in this browser's storage", error);
     }
