@@ -1,0 +1,146 @@
+"""Glyphs join a base font and the font is written: the one way from outlines to TTF, OTF and WOFF2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fontTools.misc.timeTools import timestampSinceEpoch
+from fontTools.ttLib import TTFont
+
+from fontgen.errors import FontError
+from fontgen.files import atomic_path
+from fontgen.fonts.base import Base, open_base
+from fontgen.fonts.blank import blank_base, widen_lines
+from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
+from fontgen.fonts.names import choose_names, collect_licences, write_names
+from fontgen.fonts.settings import FontSettings
+
+__all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "write_font"]
+
+SUFFIXES = (".ttf", ".otf", ".woff2")
+
+
+def assemble(
+    base: Path | None,
+    glyphs: Iterable[AssembledGlyph],
+    output: Path,
+    settings: FontSettings | None = None,
+    *,
+    keep_existing: bool = False,
+    face_index: int = 0,
+    location: Mapping[str, float] | None = None,
+    source_font: Path | None = None,
+    licence_fonts: Sequence[Path] = (),
+) -> AssembleReport:
+    """Write a font of the base font's glyphs and `glyphs` to `output` (.ttf, .otf or .woff2).
+
+    `source_font` gives advances where a glyph states none; it and `licence_fonts` add their copyright and
+    Reserved Font Names. Raises FontError for what concerns the font; a glyph that fails is in the report.
+    """
+    reports = assemble_formats(
+        base,
+        glyphs,
+        [output],
+        settings,
+        keep_existing=keep_existing,
+        face_index=face_index,
+        location=location,
+        source_font=source_font,
+        licence_fonts=licence_fonts,
+    )
+    return reports[0]
+
+
+def assemble_formats(
+    base: Path | None,
+    glyphs: Iterable[AssembledGlyph],
+    outputs: Sequence[Path],
+    settings: FontSettings | None = None,
+    *,
+    keep_existing: bool = False,
+    face_index: int = 0,
+    location: Mapping[str, float] | None = None,
+    source_font: Path | None = None,
+    licence_fonts: Sequence[Path] = (),
+) -> list[AssembleReport]:
+    """Like `assemble` for several files of one font: each kind of outline is built once. Reports in order."""
+    settings = settings or FontSettings()
+    for output in outputs:
+        if output.suffix.lower() not in SUFFIXES:
+            raise FontError(f"{output}: unknown kind of font; end the name in {', '.join(SUFFIXES)}")
+    opened = open_base(base, face_index=face_index, location=location) if base else None
+    others = {path: open_base(path).open() for path in [*([source_font] if source_font else []), *licence_fonts]}
+    wants_ttf = any(output.suffix.lower() == ".ttf" for output in outputs)
+    web_cff = opened is not None and opened.is_cff and not wants_ttf
+    kinds = [{".ttf": False, ".otf": True}.get(output.suffix.lower(), web_cff) for output in outputs]
+    if len(set(kinds)) > 1:
+        glyphs = list(glyphs)
+    built: dict[bool, tuple[TTFont, AssembleReport]] = {}
+    reports = []
+    for output, cff in zip(outputs, kinds, strict=True):
+        if cff not in built:
+            source = others[source_font] if source_font else None
+            built[cff] = _build(opened, glyphs, settings, cff, keep_existing, source, list(others.values()))
+        font, report = built[cff]
+        write_font(font, output)
+        reports.append(AssembleReport(**{**vars(report), "path": output}))
+    return reports
+
+
+def _build(
+    base: Base | None,
+    glyphs: Iterable[AssembledGlyph],
+    settings: FontSettings,
+    cff: bool,
+    keep_existing: bool,
+    source: TTFont | None,
+    others: Sequence[TTFont],
+) -> tuple[TTFont, AssembleReport]:
+    report = AssembleReport()
+    original = base.open() if base else None
+    licences = collect_licences([*([original] if original else []), *others])
+    names, notices = choose_names(settings.names, original, licences)
+    grounds = base or blank_base(settings.units_per_em)
+    report.notices += [*grounds.notices, *notices]
+    if len({licence.url or licence.licence for licence in licences} - {""}) > 1 and not settings.names.licence:
+        report.notices.append("the fonts used state different licences; check that they allow one font")
+    font = join_glyphs(
+        grounds,
+        glyphs,
+        cff=cff,
+        keep_existing=keep_existing,
+        source=source,
+        error_em=settings.conversion_error_em,
+        report=report,
+    )
+    if base is None:
+        widen_lines(font)
+    write_names(font, names, settings.names, licences, len(report.done))
+    font["head"].created = font["head"].modified = _timestamp(settings, font)
+    return font, report
+
+
+def _timestamp(settings: FontSettings, font: TTFont) -> int:
+    """Seconds since 1904 for head: the recipe's date, else SOURCE_DATE_EPOCH, else the base font's date."""
+    if settings.timestamp is not None:
+        return int(timestampSinceEpoch(settings.timestamp.timestamp()))
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return int(font["head"].modified)
+    try:
+        seconds = int(epoch)
+        datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise FontError(f"SOURCE_DATE_EPOCH is {epoch!r}; set it to whole seconds since 1970 or unset it") from error
+    return int(timestampSinceEpoch(seconds))
+
+
+def write_font(font: TTFont, output: Path) -> None:
+    """Save to `output`, packed when it ends in .woff2. Equal fonts give equal bytes."""
+    font.flavor = "woff2" if output.suffix.lower() == ".woff2" else None
+    font.flavorData = None  # the base file's own WOFF metadata
+    with atomic_path(output) as temporary:
+        font.save(temporary)

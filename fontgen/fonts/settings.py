@@ -1,0 +1,71 @@
+"""What a recipe says about the font to be made: its names, dates and formats."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from fontgen.settings import Settings
+
+Flavour = Literal["ttf", "otf", "woff2"]
+"""Kinds of font file: TrueType outlines, CFF outlines, and WOFF2 around either."""
+
+Language = Literal["ja", "zh-Hans", "zh-Hant", "ko"]
+"""Languages of localised family names (BCP 47)."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class NameSettings(Settings):
+    """The `name` table. What is left out is carried over from the base font or derived."""
+
+    family: str | None = Field(default=None, min_length=1)
+    """Family name; default: the base font's with "Fontgen" behind it, unless a Reserved Font Name forbids that."""
+    style: str | None = Field(default=None, min_length=1)
+    """Style name ("Bold", "Medium Italic"); default: the base font's."""
+    version: str = Field(default="1.000", pattern=r"^\d{1,3}\.\d{3}$")
+    """Version as X.YYY."""
+    postscript_name: str | None = None
+    """ASCII name of at most 63 characters; default: family and style without spaces."""
+    localised: dict[Language, str] = Field(default_factory=dict)
+    """Family name by language: "ja", "zh-Hans", "zh-Hant", "ko"."""
+    designer: str | None = None
+    """Who designed the typeface; default: the base font's designer."""
+    designer_url: str | None = None
+    """Web address of the designer; default: the base font's."""
+    manufacturer: str | None = None
+    """Who makes and publishes this font; default: none, since it is not the base font's maker."""
+    vendor: str = Field(default="NONE", pattern=r"^[\x20-\x7e]{1,4}$")
+    """OpenType vendor tag of one to four ASCII characters; "NONE" is for the unregistered."""
+    vendor_url: str | None = None
+    """Web address of the maker."""
+    description: str | None = None
+    """Free text; default: how many glyphs were generated."""
+    copyright: str | None = None
+    """Copyright notice of one's own, put before those of the fonts used (which always stay)."""
+    licence: str | None = None
+    """Licence text; default: the base font's."""
+    licence_url: str | None = None
+    """Web address of the licence; default: the base font's."""
+
+
+class FontSettings(Settings):
+    """How the font is assembled."""
+
+    formats: tuple[Flavour, ...] = Field(default=("ttf", "otf", "woff2"), min_length=1)
+    """Files to make of the font."""
+    names: NameSettings = NameSettings()
+    """What goes into the `name` table."""
+    units_per_em: int | None = Field(default=None, ge=16, le=16384)
+    """Font units per em where no base font sets it (default 1000)."""
+    timestamp: Annotated[datetime, AfterValidator(_in_utc)] | None = None
+    """Date of the font (UTC); default: SOURCE_DATE_EPOCH, and without it the base font's own date."""
+    conversion_error_em: float = Field(default=0.001, ge=0, le=0.01)
+    """Largest distance in em between a base glyph and its conversion to the other kind of curve.
+
+    0 raises quadratic curves to exact cubics, at five times the bytes; cubics to quadratics need at least 0.0001.
+    """
