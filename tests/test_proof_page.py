@@ -148,6 +148,13 @@ def test_same_input_same_bytes_and_no_reference(tmp_path: Path) -> None:
     assert page.data["presets"]
 
 
+def test_generated_characters_that_did_not_reach_the_font_are_counted(tmp_path: Path) -> None:
+    write_proof(TRUTH, tmp_path / "proof.html", generated=[ProofGlyph(KANJI[0]), ProofGlyph(0x10FFFD)])
+    text = (tmp_path / "proof.html").read_text(encoding="utf-8")
+    assert "<dt>generated</dt><dd>1</dd>" in text
+    assert "<dt>generated, not in the font</dt><dd>1</dd>" in text
+
+
 def test_a_digest_changes_with_its_glyph_alone(tmp_path: Path) -> None:
     font = TTFont(BytesIO(TRUTH.read_bytes()))
     name = font.getBestCmap()[KANJI[0]]

@@ -120,7 +120,7 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
             digests=_digests(face) if keep is None else "",
             family=names[16] or names[1] or ref.path.stem,
             style=names[17] or names[2] or "",
-            version=names[5] or "",
+            version=(names[5] or "").partition(";")[0],  # the rest tells of the tools that made it
             copyright=names[0] or "",
             licence=names[13] or "",
         )
@@ -168,8 +168,11 @@ def _cover(font: _Embedded, made: Sequence[ProofGlyph]) -> str:
 def _facts(font: _Embedded, made: Sequence[ProofGlyph], figures: Mapping[str, object]) -> str:
     facts: dict[str, object] = {"characters": len(font.codepoints)}
     if made:
-        facts["generated"] = len(made)
-        facts["suspect"] = sum(bool(glyph.reason) for glyph in made)
+        present = [glyph for glyph in made if glyph.codepoint in font.codepoints]
+        facts["generated"] = len(present)
+        facts["suspect"] = sum(bool(glyph.reason) for glyph in present)
+        if len(present) < len(made):
+            facts["generated, not in the font"] = len(made) - len(present)
     facts["file (WOFF2)"] = (
         f"{len(font.woff2) / 1e6:.1f} MB" if len(font.woff2) >= 1e6 else f"{len(font.woff2) / 1e3:.0f} kB"
     )
