@@ -23,7 +23,7 @@ class TraceSettings(Settings):
     """`fit`: lines and curves fitted to the grey edge. `potrace`: potrace on the enlarged image, three
     times as many points and some ten times slower, for textures that no smooth curve describes."""
 
-    tolerance_em: float = Field(default=0.0006, gt=0.0, le=0.05)
+    tolerance_em: float = Field(default=0.0010, gt=0.0, le=0.05)
     """How far (em) a fitted curve may stray from the edge that the image shows. Where the image itself
     says less than this (few pixels, blurred edges), the tolerance grows with its blur."""
 

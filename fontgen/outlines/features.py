@@ -1,0 +1,247 @@
+"""What the edge of a glyph is made of: sharp corners, straight runs, extrema.
+
+Everything is measured at every point at once, with windows of a few pixels to either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fontgen.outlines.edge import Complexes, Floats, Ints, Loops
+
+STEP_PX = 0.5
+"""Distance of the points along the edge. The windows below count such steps."""
+
+CORNER_CUT = 2
+"""Points this near a corner are rounded off by the pixels themselves and say nothing of its sides."""
+
+_SIDE = 8  # the side of a corner is judged by the points CORNER_CUT.._SIDE from it
+NARROW, WIDE = 6, 11
+"""Half widths of the windows for straightness: 6 and 11 px across."""
+
+_DIRECTION = 4  # half width of the window for direction
+_STRAIGHT_RMS_PX, _VERY_STRAIGHT_RMS_PX = 0.02, 0.012
+_WRAP = 16
+_MIN_TURN = 0.17  # radians; flatter bends are left to the curves
+_PIXEL_CUT_PX = 0.6  # how far area coverage cuts a right-angled corner short
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Straight lines in total least squares: centroid, unit direction of travel, rms distance of the points."""
+
+    middle: Complexes
+    direction: Complexes
+    rms: Floats
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Running sums of z, z^2 and |z|^2: a line through any range of points in constant time."""
+
+    z: Complexes
+    square: Complexes
+    norm: Floats
+
+    @classmethod
+    def of(cls, points: Complexes) -> Moments:
+        zero = np.zeros(1)
+        return cls(
+            np.concatenate([zero, np.cumsum(points)]),
+            np.concatenate([zero, np.cumsum(points * points)]),
+            np.concatenate([zero, np.cumsum(points.real**2 + points.imag**2)]),
+        )
+
+    def lines(self, first: Ints, last: Ints) -> Lines:
+        """Lines through the points first..last, both included."""
+        count = (last + 1 - first).astype(np.float64)
+        middle = (self.z[last + 1] - self.z[first]) / count
+        square = (self.square[last + 1] - self.square[first]) / count - middle * middle
+        norm = (self.norm[last + 1] - self.norm[first]) / count - np.abs(middle) ** 2
+        return Lines(middle, np.exp(0.5j * np.angle(square)), np.sqrt(np.maximum(0.0, (norm - np.abs(square)) / 2)))
+
+
+@dataclass(frozen=True)
+class Features:
+    """Edge points; every loop begins at a corner or extremum and ends with its first point again."""
+
+    points: Complexes
+    starts: Ints
+    """(loops + 1,) where each loop begins; its closing point is the one before the next start."""
+    corner: NDArray[np.bool_]
+    """At the first and the closing point alike; a loop without corners has none."""
+    straight: NDArray[np.bool_]
+    """Whether the points NARROW to either side lie on a line."""
+    very_straight: NDArray[np.bool_]
+    """Whether the points WIDE to either side do, which tells a line from all but the flattest curves."""
+    smooth: Complexes
+    """Points with their noise averaged over 4 px."""
+    tangent: Complexes
+    """Unit direction of travel."""
+    before: tuple[Complexes, Complexes]
+    """Position and unit direction at each point, extrapolated from the edge before it."""
+    after: tuple[Complexes, Complexes]
+    """The same from the edge after it."""
+    moments: Moments
+    noise_px: float
+    """How far points lie from a smooth edge, in the median: 0.001 to 0.007 in a perfect image."""
+
+
+def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
+    """Measure every point of the loops.
+
+    A bend is a corner where its sides, prolonged, meet no further from the edge than an arc of
+    `corner_radius_px` would leave them, beyond what pixels and blur cut off anyway. A point is straight
+    where its surroundings stray from a line by no more than the noise explains.
+    """
+    counts = np.diff(loops.starts)
+    owner = np.repeat(np.arange(counts.size), counts)
+    wrapped, centre = _wrapped(loops.starts, counts)
+    z = loops.points[wrapped]
+
+    def over(kernel: NDArray[np.float64], values: NDArray[np.complex128]) -> Complexes:
+        # np.convolve turns the kernel round; kernel[k] is the weight of the point k - half steps ahead.
+        return np.convolve(values, kernel[::-1], "same")[centre]
+
+    smooth = over(_savitzky_golay(_DIRECTION), z)
+    noise_px = float(np.median(np.abs(loops.points - over(_savitzky_golay(NARROW), z))))
+    tangent = _unit(over(np.arange(-_DIRECTION, _DIRECTION + 1.0), z))
+    rms, wide_rms = _window_rms(z, over, NARROW), _window_rms(z, over, WIDE)
+    ahead_position, ahead_direction = _side_kernels()
+    after = (over(ahead_position, z), _unit(over(ahead_direction, z)))
+    before = (over(ahead_position[::-1], z), _unit(over(-ahead_direction[::-1], z)))
+    corner = _corners(
+        loops.points, before, after, loops.starts, counts, corner_radius_px, _PIXEL_CUT_PX + 0.5 * loops.blur_px
+    )
+    # A loop begins at its first corner, else at the extremum where it bends most.
+    extremum = _turns(tangent, loops, counts)
+    rank = np.where(corner, 1e6, np.where(extremum, 1e3, 0.0) + np.minimum(rms, 100.0))
+    order = _rolled(rank, owner, loops.starts, counts)
+    ends = loops.starts[1:] + np.arange(1, counts.size + 1)
+    points = loops.points[order]
+    straight = rms[order] < _STRAIGHT_RMS_PX + 2 * noise_px
+    very_straight = wide_rms[order] < _VERY_STRAIGHT_RMS_PX + 2 * noise_px
+    for mask in (straight, very_straight):
+        mask[ends - 1] = mask[np.concatenate([[0], ends[:-1]])] = False
+    return Features(
+        points=points,
+        starts=np.concatenate([[0], ends]),
+        corner=corner[order],
+        straight=straight,
+        very_straight=very_straight,
+        smooth=smooth[order],
+        tangent=tangent[order],
+        before=(before[0][order], before[1][order]),
+        after=(after[0][order], after[1][order]),
+        moments=Moments.of(points),
+        noise_px=noise_px,
+    )
+
+
+def _wrapped(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Indices of every loop with _WRAP points of it before and after, and where its own points lie among them."""
+    wide = counts + 2 * _WRAP
+    begin = np.concatenate([[0], np.cumsum(wide)[:-1]])
+    within = np.arange(wide.sum()) - np.repeat(begin, wide) - _WRAP
+    wrapped = np.repeat(starts[:-1], wide) + within % np.repeat(counts, wide)
+    own = np.arange(counts.sum()) - np.repeat(starts[:-1], counts) + np.repeat(begin, counts) + _WRAP
+    return wrapped, own
+
+
+def _next(starts: Ints, counts: Ints) -> Ints:
+    following = np.arange(1, starts[-1] + 1)
+    following[starts[1:] - 1] = starts[:-1]
+    return following
+
+
+def _turns(tangent: Complexes, loops: Loops, counts: Ints) -> NDArray[np.bool_]:
+    """Where the direction of travel passes the horizontal or the vertical before the next point."""
+    following = tangent[_next(loops.starts, counts)]
+    turns: NDArray[np.bool_] = (tangent.real * following.real <= 0) | (tangent.imag * following.imag <= 0)
+    return turns
+
+
+def _rolled(rank: Floats, owner: Ints, starts: Ints, counts: Ints) -> Ints:
+    """Order that begins every loop at its point of highest rank and repeats that point at the end."""
+    by_rank = np.lexsort((np.arange(rank.size), -rank, owner))
+    first = by_rank[starts[:-1]] - starts[:-1]
+    longer = counts + 1
+    begin = np.concatenate([[0], np.cumsum(longer)[:-1]])
+    within = np.arange(longer.sum()) - np.repeat(begin, longer)
+    order: Ints = np.repeat(starts[:-1], longer) + (within + np.repeat(first, longer)) % np.repeat(counts, longer)
+    return order
+
+
+def _window_rms(z: Complexes, over: Callable[[Floats, Complexes], Complexes], half: int) -> Floats:
+    """rms distance of the points half to either side from their line."""
+    weights = np.full(2 * half + 1, 1 / (2 * half + 1))
+    mean = over(weights, z)
+    square = over(weights, z * z) - mean * mean
+    norm = over(weights, z * np.conj(z)).real - np.abs(mean) ** 2
+    rms: Floats = np.sqrt(np.maximum(0.0, (norm - np.abs(square)) / 2))
+    return rms
+
+
+def _savitzky_golay(half: int) -> Floats:
+    """Weights whose sum is the value at the centre of the least squares parabola over 2 half + 1 points."""
+    k = np.arange(-half, half + 1.0)
+    basis = np.stack([np.ones_like(k), k, k * k], axis=1)
+    weights: Floats = np.linalg.pinv(basis)[0]
+    return weights
+
+
+def _side_kernels() -> tuple[Floats, Floats]:
+    """Weights of the points -_SIDE.._SIDE that extrapolate position and derivative at 0 from those ahead."""
+    k = np.arange(CORNER_CUT, _SIDE + 1.0)
+    inverse = np.linalg.pinv(np.stack([np.ones_like(k), k], axis=1))
+    position, direction = np.zeros(2 * _SIDE + 1), np.zeros(2 * _SIDE + 1)
+    position[_SIDE + CORNER_CUT :] = inverse[0]
+    direction[_SIDE + CORNER_CUT :] = inverse[1]
+    return position, direction
+
+
+def _unit(z: Complexes) -> Complexes:
+    return z / np.maximum(np.abs(z), 1e-12)
+
+
+def intersect(
+    p: NDArray[np.complex128], u: NDArray[np.complex128], q: NDArray[np.complex128], v: NDArray[np.complex128]
+) -> Complexes:
+    """Where the line through p along u meets the line through q along v; far away where they are parallel."""
+    cross = (np.conj(u) * v).imag
+    cross = np.where(np.abs(cross) < 1e-9, 1e-9, cross)
+    meeting: Complexes = p + u * ((np.conj(q - p) * v).imag / cross)
+    return meeting
+
+
+def _corners(
+    points: Complexes,
+    before: tuple[Complexes, Complexes],
+    after: tuple[Complexes, Complexes],
+    starts: Ints,
+    counts: Ints,
+    radius_px: float,
+    cut_px: float,
+) -> NDArray[np.bool_]:
+    turn = np.abs(np.angle(after[1] * np.conj(before[1])))
+    meeting = intersect(before[0], before[1], after[0], after[1])
+    half = np.minimum(turn, 2.8) / 2
+    secant = 1 / np.cos(half)
+    limit = radius_px * (secant - 1) + cut_px * np.minimum(secant * np.sin(half), 3.0)
+    gap = np.abs(meeting - points)
+    inward = _unit(after[1] - before[1])
+    depth = np.abs(((meeting - points) * np.conj(inward)).real)
+    candidate = (turn > _MIN_TURN) & (depth < limit) & (gap < limit + 1.0)
+    # Of neighbouring candidates the one that lies nearest to where its sides meet.
+    score = np.where(candidate, gap - turn, np.inf)
+    best = score.copy()
+    index = np.arange(points.size) - np.repeat(starts[:-1], counts)
+    base, size = np.repeat(starts[:-1], counts), np.repeat(counts, counts)
+    for offset in range(1, 4):
+        for side in (-offset, offset):
+            best = np.minimum(best, score[base + (index + side) % size])
+    return candidate & (score <= best)

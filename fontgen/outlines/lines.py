@@ -1,0 +1,135 @@
+"""Straight runs of the edge: which stretches are lines, and exactly which lines."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from math import radians, sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fontgen.outlines.edge import Ints
+from fontgen.outlines.features import CORNER_CUT, NARROW, STEP_PX, WIDE, Features
+
+_EIGHTHS = 8
+_TRIMS = np.array([(a, b) for a in range(6) for b in range(6) if a + b <= 6])  # eighths taken off either end
+
+_SURE_AXIS_PX, _SURE_PX = 11.0, 30.0
+_SURE_RMS_PX = 0.015
+
+
+@dataclass(frozen=True)
+class StraightRun:
+    """The points first..last lie on the line through `middle` along `direction`."""
+
+    first: int
+    last: int
+    middle: complex
+    direction: complex
+    sure: bool
+    """Long, and straighter than any gentle curve would be."""
+
+    def foot(self, z: complex) -> complex:
+        """The point of the line nearest to z."""
+        return self.middle + self.direction * ((z - self.middle) * self.direction.conjugate()).real
+
+
+def find_lines(
+    features: Features, bounds: list[int], rms_px: float, snap_degrees: float, half_unit_px: float
+) -> list[StraightRun]:
+    """Straight runs in order; none passes one of `bounds` (corners and ends of loops).
+
+    A run is straight when the rms distance of its points from its line is at most `rms_px`. Lines that lie
+    within `snap_degrees` of an axis, or within `half_unit_px` over their length, are put exactly on it.
+    """
+    first, last = _candidates(features, bounds, rms_px)
+    first, last = _joined(features, first, last, bounds, rms_px)
+    if not first.size:
+        return []
+    lines = features.moments.lines(first, last)
+    chord = features.points[last] - features.points[first]
+    direction = lines.direction * np.where((chord * np.conj(lines.direction)).real < 0, -1.0, 1.0)
+    length = (last - first) * STEP_PX
+    slack = np.maximum(sin(radians(snap_degrees)), 2 * half_unit_px / np.maximum(length, 1.0))
+    level, upright = np.abs(direction.imag) < slack, np.abs(direction.real) < slack
+    direction = np.where(level, np.sign(direction.real), np.where(upright, 1j * np.sign(direction.imag), direction))
+    sure = (length >= np.where(level | upright, _SURE_AXIS_PX, _SURE_PX)) & (
+        lines.rms < _SURE_RMS_PX + 2 * features.noise_px
+    )
+    columns = (first, last, lines.middle, direction, sure)
+    return [StraightRun(*run) for run in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _candidates(features: Features, bounds: list[int], rms_px: float) -> tuple[Ints, Ints]:
+    """Whole stretches between corners that are straight, and straight runs within the others."""
+    edge = np.array(bounds)
+    begin, end = edge[:-1], edge[1:]
+    inner = end - begin >= 4  # the step from one loop to the next is not a stretch
+    begin, end = begin[inner], end[inner]
+    cut = np.where(end - begin >= 10, CORNER_CUT, 1)
+    low, high = begin + cut, end - cut
+    sharp = features.corner[begin] & features.corner[end]
+    whole = sharp & (features.moments.lines(low, high).rms < rms_px)
+    edges = (begin[~whole], low[~whole], high[~whole])
+    sure_first, sure_last = _trimmed(features, *_runs(features.very_straight, WIDE, *edges))
+    taken = np.zeros(features.points.size + 1, np.int8)
+    taken[sure_first] += 1
+    taken[sure_last + 1] -= 1
+    first, last = _runs(features.straight & (np.cumsum(taken[:-1]) == 0), NARROW, *edges)
+    keep = last - first >= 2 * NARROW - 2
+    first, last = first[keep], last[keep]
+    keep = features.moments.lines(first, last).rms < rms_px if first.size else np.zeros(0, bool)
+    first = np.concatenate([low[whole], sure_first, first[keep]])
+    last = np.concatenate([high[whole], sure_last, last[keep]])
+    order = np.argsort(first, kind="stable")
+    return first[order], last[order]
+
+
+def _runs(straight: NDArray[np.bool_], half: int, begin: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Runs of straight points with the points that these vouch for, kept within the stretches low..high."""
+    change = np.diff(straight.astype(np.int8), prepend=0, append=0)
+    first, last = np.nonzero(change == 1)[0], np.nonzero(change == -1)[0] - 1
+    if not begin.size:
+        return first[:0], last[:0]
+    span = np.maximum(np.searchsorted(begin, first, "right") - 1, 0)
+    within = (first >= low[span]) & (last <= high[span])
+    first, last, span = first[within], last[within], span[within]
+    return np.maximum(first - half, low[span]), np.minimum(last + half, high[span])
+
+
+def _trimmed(features: Features, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """The longest part of each run that is a line beyond doubt: a line may bend away ever so slowly."""
+    if not first.size:
+        return first, last
+    length = (last - first)[:, None]
+    low = first[:, None] + length * _TRIMS[:, 0] // _EIGHTHS
+    high = last[:, None] - length * _TRIMS[:, 1] // _EIGHTHS
+    good = features.moments.lines(low, high).rms < _SURE_RMS_PX + 2 * features.noise_px
+    good &= high - low >= 2 * WIDE
+    best = np.argmax(np.where(good, high - low, -1), axis=1)
+    rows = np.nonzero(good.any(axis=1))[0]
+    return low[rows, best[rows]], high[rows, best[rows]]
+
+
+def _joined(features: Features, first: Ints, last: Ints, bounds: list[int], rms_px: float) -> tuple[Ints, Ints]:
+    """Runs that continue each other made one; runs that overlap divided between them."""
+    if first.size < 2:
+        return first, last
+    together = features.moments.lines(first[:-1], last[1:]).rms
+    spans = [bisect_right(bounds, at) for at in first.tolist()]
+    starts, ends = [int(first[0])], [int(last[0])]
+    for k in range(1, first.size):
+        a, b = int(first[k]), int(last[k])
+        if spans[k] == spans[k - 1] and a - ends[-1] < 2 * NARROW and together[k - 1] < rms_px:
+            # Neighbours along a gentle curve would join one by one: the whole must be straight.
+            whole = features.moments.lines(np.array([starts[-1]]), np.array([b]))
+            if whole.rms[0] < rms_px:
+                ends[-1] = b
+                continue
+        if a <= ends[-1]:
+            middle = (a + ends[-1]) // 2
+            ends[-1], a = middle, middle + 1
+        starts.append(a)
+        ends.append(b)
+    return np.array(starts), np.array(ends)
