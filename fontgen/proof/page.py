@@ -78,7 +78,7 @@ def write_proof(
         "script": _asset("proof.js"),
         "cover": escape(cover),
         "cover_count": str(max(len(cover), 4)),
-        "cover_lang": "ja" if 0x3042 in embedded.codepoints else "zh-Hant",
+        "cover_lang": _han_language(embedded),
         "facts": _facts(embedded, made, figures or {}),
         "data": _script_json(_data(embedded, other, made)),
     }
@@ -165,6 +165,11 @@ def _cover(font: _Embedded, made: Sequence[ProofGlyph]) -> str:
     return spread(showpieces(passed or sorted(font.codepoints)), _COVER_CHARACTERS)
 
 
+def _han_language(font: _Embedded) -> str:
+    """Which variant of an ideograph the browser should ask of the font."""
+    return "ja" if 0x3042 in font.codepoints else "zh-Hant"
+
+
 def _facts(font: _Embedded, made: Sequence[ProofGlyph], figures: Mapping[str, object]) -> str:
     facts: dict[str, object] = {"characters": len(font.codepoints)}
     if made:
@@ -209,7 +214,9 @@ def _data(font: _Embedded, other: _Embedded | None, made: Sequence[ProofGlyph]) 
         presets.insert(0, {"name": "Generated", "text": line})
         small = spread(made_codes, 160)
         note = f"{len(set(line + small))} of {len(made_codes):,} characters"
-        samples.insert(0, {"lang": "zh-Hant", "name": "Generated", "note": note, "large": line[:12], "small": small})
+        samples.insert(
+            0, {"lang": _han_language(font), "name": "Generated", "note": note, "large": line[:12], "small": small}
+        )
     if not presets:
         line = spread(showpieces(sorted(font.codepoints)), _TYPED_CHARACTERS)
         presets.append({"name": "This font", "text": line})
