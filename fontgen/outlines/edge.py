@@ -95,17 +95,19 @@ def _march(values: NDArray[np.float32]) -> tuple[Ints, Ints]:
 def _chains(following: Ints) -> list[list[int]]:
     """The cycles of the permutation, in order of their first member."""
     after: list[int] = following.tolist()
-    seen = bytearray(len(after))
     chains: list[list[int]] = []
     for first in range(len(after)):
-        if seen[first]:
+        at = after[first]
+        if at < 0:
             continue
-        chain = []
-        at = first
-        while not seen[at]:
-            seen[at] = 1
-            chain.append(at)
-            at = after[at]
+        after[first] = -1
+        chain = [first]
+        append = chain.append
+        while at != first:
+            append(at)
+            following_at = after[at]
+            after[at] = -1
+            at = following_at
         chains.append(chain)
     return chains
 

@@ -5,7 +5,6 @@ Everything is measured at every point at once, with windows of a few pixels to e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,17 +102,22 @@ def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
     wrapped, centre = _wrapped(loops.starts, counts)
     z = loops.points[wrapped]
 
-    def over(kernel: NDArray[np.float64], values: NDArray[np.complex128]) -> Complexes:
-        # np.convolve turns the kernel round; kernel[k] is the weight of the point k - half steps ahead.
-        return np.convolve(values, kernel[::-1], "same")[centre]
-
-    smooth = over(_savitzky_golay(_DIRECTION), z)
-    noise_px = float(np.median(np.abs(loops.points - over(_savitzky_golay(NARROW), z))))
-    tangent = _unit(over(np.arange(-_DIRECTION, _DIRECTION + 1.0), z))
-    rms, wide_rms = _window_rms(z, over, NARROW), _window_rms(z, over, WIDE)
+    windows = _Windows(z, centre)
     ahead_position, ahead_direction = _side_kernels()
-    after = (over(ahead_position, z), _unit(over(ahead_direction, z)))
-    before = (over(ahead_position[::-1], z), _unit(over(-ahead_direction[::-1], z)))
+    slope = np.arange(-_DIRECTION, _DIRECTION + 1.0)
+    smooth, smoother, along, after_place, after_slope, before_place, before_slope = windows.weighted(
+        _savitzky_golay(_DIRECTION),
+        _savitzky_golay(NARROW),
+        slope,
+        ahead_position,
+        ahead_direction,
+        ahead_position[::-1],
+        -ahead_direction[::-1],
+    )
+    noise_px = float(np.median(np.abs(loops.points - smoother)))
+    tangent = _unit(along)
+    rms, wide_rms = windows.line_rms(NARROW), windows.line_rms(WIDE)
+    after, before = (after_place, _unit(after_slope)), (before_place, _unit(before_slope))
     corner = _corners(
         loops.points, before, after, loops.starts, counts, corner_radius_px, _PIXEL_CUT_PX + 0.5 * loops.blur_px
     )
@@ -176,14 +180,27 @@ def _rolled(rank: Floats, owner: Ints, starts: Ints, counts: Ints) -> Ints:
     return order
 
 
-def _window_rms(z: Complexes, over: Callable[[Floats, Complexes], Complexes], half: int) -> Floats:
-    """rms distance of the points half to either side from their line."""
-    weights = np.full(2 * half + 1, 1 / (2 * half + 1))
-    mean = over(weights, z)
-    square = over(weights, z * z) - mean * mean
-    norm = over(weights, z * np.conj(z)).real - np.abs(mean) ** 2
-    rms: Floats = np.sqrt(np.maximum(0.0, (norm - np.abs(square)) / 2))
-    return rms
+class _Windows:
+    """Sums over the surroundings of every point."""
+
+    def __init__(self, wrapped: Complexes, centre: Ints) -> None:
+        self._z = wrapped
+        self._centre = centre
+        self._moments = Moments.of(wrapped - wrapped.mean())
+
+    def weighted(self, *kernels: Floats) -> list[Complexes]:
+        """Sums over each point's surroundings with each kernel; its middle weight is the point's own."""
+        half = max(kernel.size for kernel in kernels) // 2
+        weights = np.zeros((2 * half + 1, len(kernels)))
+        for column, kernel in enumerate(kernels):
+            weights[half - kernel.size // 2 : half + kernel.size // 2 + 1, column] = kernel
+        rows = self._centre[:, None] + np.arange(-half, half + 1)
+        x, y = self._z.real[rows] @ weights, self._z.imag[rows] @ weights
+        return list(np.ascontiguousarray((x + 1j * y).T))
+
+    def line_rms(self, half: int) -> Floats:
+        """rms distance of the points half to either side from their line."""
+        return self._moments.lines(self._centre - half, self._centre + half).rms
 
 
 def _savitzky_golay(half: int) -> Floats:

@@ -8,15 +8,20 @@ solve a 2 x 2 linear system for given parameters of the points; parameters and h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fontgen.outlines.edge import Complexes, Floats, Ints
 
-SAMPLES = 24
+Scalar = TypeVar("Scalar", np.float64, np.complex128)
+
+SAMPLES = 20
 """Points a curve is fitted to, evenly spread over its stretch of the edge."""
 
 _ROUNDS = 4
+_SHORTEST_HANDLE, _LONGEST_HANDLE = 0.05, 0.95  # of the length of the stretch
 
 
 @dataclass(frozen=True)
@@ -46,82 +51,88 @@ def fit_cubics(
     travelled = np.cumsum(np.abs(np.diff(path, axis=1)), axis=1)
     u = travelled[:, :-1] / np.maximum(travelled[:, -1:], 1e-9)
     length = travelled[:, -1]
-    p1, p2 = _handles(z, u, p0, p3, *_free_directions(z, u, p0, p3, t0, t3), length)
+    edge = _Edge(z, p0, p3, t0, t3, length)
+    p1, p2 = edge.handles(u)
     for _ in range(_ROUNDS):
-        u = _nearer(z, u, p0, p1, p2, p3)
-        p1, p2 = _handles(z, u, p0, p3, *_free_directions(z, u, p0, p3, t0, t3), length)
-    u = _nearer(z, u, p0, p1, p2, p3)
-    distance = np.abs(_at(u, p0, p1, p2, p3) - z)
+        u, _ = edge.nearer(u, p1, p2)
+        p1, p2 = edge.handles(u)
+    _, distance = edge.nearer(u, p1, p2)
     worst: Ints = np.argmax(distance, axis=1)
     error = distance[np.arange(len(worst)), worst]
     return Cubics(p1, p2, error, share[worst])
 
 
-def _weights(u: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    v = 1 - u
-    return v * v * v, 3 * v * v * u, 3 * v * u * u, u * u * u
+class _Edge:
+    """The points of every curve and what is given of the curves themselves."""
+
+    def __init__(
+        self, z: Complexes, p0: Complexes, p3: Complexes, t0: Complexes, t3: Complexes, length: Floats
+    ) -> None:
+        self.z, self.t0, self.t3, self.length = z, t0, t3, length
+        self.p0, self.p3 = p0, p3
+        self.free0, self.free3 = np.isnan(t0), np.isnan(t3)
+        self.any_free = bool(self.free0.any() or self.free3.any())
+
+    def handles(self, u: Floats) -> tuple[Complexes, Complexes]:
+        """The inner control points, least squares for parameters u."""
+        v = 1 - u
+        b1, b2 = 3 * v * v * u, 3 * v * u * u
+        rest = self.z - self.p0[:, None] - (self.p3 - self.p0)[:, None] * (b2 + u * u * u)
+        a11, a12, a22 = _dot(b1, b1), _dot(b1, b2), _dot(b2, b2)
+        r1, r2 = _dot(b1, rest), _dot(b2, rest)
+        t0, t3 = self._directions(a11, a12, a22, r1, r2) if self.any_free else (self.t0, self.t3)
+        # rest = alpha b1 t0 - beta b2 t3, of which only the real parts along t0 and t3 count.
+        a12 = -a12 * (t0 * np.conj(t3)).real
+        c1, c2 = (r1 * np.conj(t0)).real, -(r2 * np.conj(t3)).real
+        determinant = a11 * a22 - a12 * a12
+        sound = determinant > 1e-9 * a11 * a22
+        safe = np.where(sound, determinant, 1.0)
+        third = self.length / 3
+        alpha = np.where(sound, (a22 * c1 - a12 * c2) / safe, third)
+        beta = np.where(sound, (a11 * c2 - a12 * c1) / safe, third)
+        shortest, longest = _SHORTEST_HANDLE * self.length, _LONGEST_HANDLE * self.length
+        alpha = np.minimum(np.maximum(alpha, shortest), longest)
+        beta = np.minimum(np.maximum(beta, shortest), longest)
+        return self.p0 + alpha * t0, self.p3 - beta * t3
+
+    def _directions(
+        self, a11: Floats, a12: Floats, a22: Floats, r1: Complexes, r2: Complexes
+    ) -> tuple[Complexes, Complexes]:
+        """Directions where none is given: those of the cubic with both handles free."""
+        chord = self.p3 - self.p0
+        # Handles are counted from the ends: p1 = p0 + h1, p2 = p3 + h2.
+        determinant = np.maximum(a11 * a22 - a12 * a12, 1e-12)
+        start = (a22 * r1 - a12 * r2) / determinant
+        end = -(a11 * r2 - a12 * r1) / determinant
+        # A handle that comes out short or backwards says nothing: the stretch is too short, the chord will do.
+        least = 0.05 * np.abs(chord) ** 2
+        start = np.where((start * np.conj(chord)).real > least, start, chord)
+        end = np.where((end * np.conj(chord)).real > least, end, chord)
+        return np.where(self.free0, _unit(start), self.t0), np.where(self.free3, _unit(end), self.t3)
+
+    def nearer(self, u: Floats, p1: Complexes, p2: Complexes) -> tuple[Floats, Floats]:
+        """Each parameter one Newton step nearer to the foot of its point, and the distance before it."""
+        d0, d1, d2 = (p1 - self.p0)[:, None], (p2 - p1)[:, None], (self.p3 - p2)[:, None]
+        v = 1 - u
+        e0, e1 = v * d0 + u * d1, v * d1 + u * d2
+        first = 3 * (v * e0 + u * e1)
+        away = _curve(u, self.p0, p1, p2, self.p3) - self.z
+        second = 6 * (e1 - e0)
+        slope = away.real * first.real + away.imag * first.imag
+        change = first.real**2 + first.imag**2 + away.real * second.real + away.imag * second.imag
+        step = slope / np.where(change > 1e-9, change, np.inf)
+        return np.minimum(np.maximum(u - np.minimum(np.maximum(step, -0.1), 0.1), 0.0), 1.0), np.abs(away)
 
 
-def _at(u: Floats, p0: Complexes, p1: Complexes, p2: Complexes, p3: Complexes) -> Complexes:
-    b0, b1, b2, b3 = _weights(u)
-    return b0 * p0[:, None] + b1 * p1[:, None] + b2 * p2[:, None] + b3 * p3[:, None]
+def _curve(u: Floats, p0: Complexes, p1: Complexes, p2: Complexes, p3: Complexes) -> Complexes:
+    a, b, c = (3 * (p1 - p0))[:, None], (3 * (p2 - 2 * p1 + p0))[:, None], (p3 - 3 * p2 + 3 * p1 - p0)[:, None]
+    return p0[:, None] + u * (a + u * (b + u * c))
 
 
-def _free_directions(
-    z: Complexes, u: Floats, p0: Complexes, p3: Complexes, t0: Complexes, t3: Complexes
-) -> tuple[Complexes, Complexes]:
-    """Directions where none is given: those of the cubic with both handles free."""
-    free0, free3 = np.isnan(t0), np.isnan(t3)
-    if not (free0.any() or free3.any()):
-        return t0, t3
-    b0, b1, b2, b3 = _weights(u)
-    rest = z - b0 * p0[:, None] - b3 * p3[:, None]
-    a11, a12, a22 = (b1 * b1).sum(1), (b1 * b2).sum(1), (b2 * b2).sum(1)
-    c1, c2 = (b1 * rest).sum(1), (b2 * rest).sum(1)
-    determinant = np.maximum(a11 * a22 - a12 * a12, 1e-12)
-    p1 = (a22 * c1 - a12 * c2) / determinant
-    p2 = (a11 * c2 - a12 * c1) / determinant
-    chord = p3 - p0
-    # A handle that comes out short or backwards says nothing: the stretch is too short, the chord will do.
-    start = np.where(((p1 - p0) * np.conj(chord)).real > 0.05 * np.abs(chord) ** 2, p1 - p0, chord)
-    end = np.where(((p3 - p2) * np.conj(chord)).real > 0.05 * np.abs(chord) ** 2, p3 - p2, chord)
-    return np.where(free0, _unit(start), t0), np.where(free3, _unit(end), t3)
+def _dot(weights: Floats, values: NDArray[Scalar]) -> NDArray[Scalar]:
+    products: NDArray[Scalar] = np.einsum("ij,ij->i", weights, values)
+    return products
 
 
 def _unit(z: Complexes) -> Complexes:
     return z / np.maximum(np.abs(z), 1e-12)
-
-
-def _handles(
-    z: Complexes, u: Floats, p0: Complexes, p3: Complexes, t0: Complexes, t3: Complexes, length: Floats
-) -> tuple[Complexes, Complexes]:
-    """Least squares lengths of the handles along t0 and against t3."""
-    b0, b1, b2, b3 = _weights(u)
-    rest = z - (b0 + b1) * p0[:, None] - (b2 + b3) * p3[:, None]
-    cosine = (t0 * np.conj(t3)).real
-    a11, a22 = (b1 * b1).sum(1), (b2 * b2).sum(1)
-    a12 = -(b1 * b2).sum(1) * cosine
-    c1 = (b1 * (rest * np.conj(t0)[:, None]).real).sum(1)
-    c2 = -(b2 * (rest * np.conj(t3)[:, None]).real).sum(1)
-    determinant = a11 * a22 - a12 * a12
-    safe = np.where(np.abs(determinant) > 1e-9 * a11 * a22, determinant, 1.0)
-    alpha = (a22 * c1 - a12 * c2) / safe
-    beta = (a11 * c2 - a12 * c1) / safe
-    third = length / 3
-    bad = (np.abs(determinant) <= 1e-9 * a11 * a22) | ~np.isfinite(alpha) | ~np.isfinite(beta)
-    alpha = np.clip(np.where(bad, third, alpha), 0.05 * length, 0.95 * length)
-    beta = np.clip(np.where(bad, third, beta), 0.05 * length, 0.95 * length)
-    return p0 + alpha * t0, p3 - beta * t3
-
-
-def _nearer(z: Complexes, u: Floats, p0: Complexes, p1: Complexes, p2: Complexes, p3: Complexes) -> Floats:
-    """One Newton step of every parameter towards the foot of its point on the curve."""
-    distance = _at(u, p0, p1, p2, p3) - z
-    v = 1 - u
-    d0, d1, d2 = (p1 - p0)[:, None], (p2 - p1)[:, None], (p3 - p2)[:, None]
-    first = 3 * (v * v * d0 + 2 * v * u * d1 + u * u * d2)
-    second = 6 * (v * (d1 - d0) + u * (d2 - d1))
-    slope = (distance * np.conj(first)).real
-    change = np.abs(first) ** 2 + (distance * np.conj(second)).real
-    step = np.where(change > 1e-9, slope / np.where(change > 1e-9, change, 1.0), 0.0)
-    return np.clip(u - np.clip(step, -0.1, 0.1), 0.0, 1.0)

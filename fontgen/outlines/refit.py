@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fontgen.outlines.features import CORNER_CUT, Features, intersect
+from fontgen.outlines.features import CORNER_CUT, Features
 from fontgen.outlines.fit import fit_cubics
 from fontgen.outlines.lines import StraightRun, find_lines
 
@@ -130,7 +130,7 @@ def _extrema(features: Features) -> list[_Extremum]:
 
 def _pieces(features: Features, nodes: list[int], runs: list[StraightRun], extrema: list[_Extremum]) -> list[_Piece]:
     """Lines and yet unfitted curves of one loop, joined end to end."""
-    spans = list(zip(nodes[:-1], nodes[1:], strict=True))
+    spans = list(pairwise(nodes))
     runs_of = [[run for run in runs if first <= run.first and run.last <= last] for first, last in spans]
     places = [
         _corner_place(features, nodes[k], runs_of[k - 1] if runs_of[k - 1] else [], runs_of[k], last_of=spans[k - 1][1])
@@ -178,7 +178,8 @@ def _corner_place(
 
 
 def _meet(p: complex, u: complex, q: complex, v: complex) -> complex:
-    return complex(intersect(np.array(p), np.array(u), np.array(q), np.array(v)))
+    """Where the line through p along u meets the line through q along v, which must not be parallel."""
+    return p + u * (((q - p).conjugate() * v).imag / (u.conjugate() * v).imag)
 
 
 def _span(
@@ -207,7 +208,7 @@ def _span(
         pieces.append(
             _Piece(head, tail, True, float(run.first), float(run.last), run.direction, run.direction, node=run.sure)
         )
-        z, at, direction, corner = tail, float(run.last), run.direction, False
+        z, at, corner = tail, float(run.last), False
     if pieces and pieces[-1].line and end.sharp and at >= last - _NEAR:
         pieces[-1].p3 = end.z
     else:
