@@ -34,6 +34,10 @@ class Loops:
     """(n,) all points."""
     starts: Ints
     """(loops + 1,) where each loop begins in `points`, and n."""
+    step_px: float
+    """Distance of the points along the edge."""
+    noise_px: float
+    """Roughness in excess of a perfect image's, as `noise.settle` measures it; 0 until then."""
     blur_px: float
     """Width of the grey edge in excess of what exact area coverage makes, in pixels; 0 for a perfect image."""
 
@@ -57,7 +61,7 @@ def edge_loops(ink8: NDArray[np.uint8], *, step_px: float, smallest_px2: float) 
         following_points = np.roll(loop, -1)
         if abs(np.sum((np.conj(loop) * following_points).imag)) >= 2 * smallest_px2:
             loops.append(loop)
-    return _resampled(loops, step_px, blur_px)
+    return resampled(loops, step_px=step_px, noise_px=0.0, blur_px=blur_px)
 
 
 def _march(values: NDArray[np.float32]) -> tuple[Ints, Ints]:
@@ -157,10 +161,10 @@ def _place(values: NDArray[np.float32], crossings: Ints) -> tuple[Complexes, NDA
     return points, keep, blur_px
 
 
-def _resampled(loops: list[Complexes], step_px: float, blur_px: float) -> Loops:
+def resampled(loops: list[Complexes], *, step_px: float, noise_px: float, blur_px: float) -> Loops:
     """Evenly spaced points on every loop, at least eight."""
     if not loops:
-        return Loops(np.empty(0, np.complex128), np.zeros(1, np.int64), blur_px)
+        return Loops(np.empty(0, np.complex128), np.zeros(1, np.int64), step_px, noise_px, blur_px)
     closed = np.concatenate([np.append(loop, loop[0]) for loop in loops])
     steps = np.abs(np.diff(closed, prepend=closed[0]))
     sizes = np.array([loop.size + 1 for loop in loops])
@@ -173,4 +177,4 @@ def _resampled(loops: list[Complexes], step_px: float, blur_px: float) -> Loops:
     within = np.arange(starts[-1]) - np.repeat(starts[:-1], counts)
     at = np.repeat(travelled[begins], counts) + within * np.repeat(lengths / counts, counts)
     points = np.interp(at, travelled, closed.real) + 1j * np.interp(at, travelled, closed.imag)
-    return Loops(points, starts, blur_px)
+    return Loops(points, starts, step_px, noise_px, blur_px)

@@ -1,6 +1,7 @@
 """What the edge of a glyph is made of: sharp corners, straight runs, extrema.
 
-Everything is measured at every point at once, with windows of a few pixels to either side.
+Everything is measured at every point at once, with windows of a few pixels to either side. Windows are
+counted in points, so that they widen with the step that a noisy edge is given.
 """
 
 from __future__ import annotations
@@ -11,57 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.outlines.edge import Complexes, Floats, Ints, Loops
-
-STEP_PX = 0.5
-"""Distance of the points along the edge. The windows below count such steps."""
+from fontgen.outlines.windows import Moments, Windows, savitzky_golay
 
 CORNER_CUT = 2
 """Points this near a corner are rounded off by the pixels themselves and say nothing of its sides."""
 
 _SIDE = 8  # the side of a corner is judged by the points CORNER_CUT.._SIDE from it
 NARROW, WIDE = 6, 11
-"""Half widths of the windows for straightness: 6 and 11 px across."""
+"""Half widths of the windows for straightness, in points: 6 and 11 px across at the usual step."""
 
 _DIRECTION = 4  # half width of the window for direction
 _STRAIGHT_RMS_PX, _VERY_STRAIGHT_RMS_PX = 0.02, 0.012
-_WRAP = 16
 _MIN_TURN = 0.17  # radians; flatter bends are left to the curves
 _PIXEL_CUT_PX = 0.6  # how far area coverage cuts a right-angled corner short
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Straight lines in total least squares: centroid, unit direction of travel, rms distance of the points."""
-
-    middle: Complexes
-    direction: Complexes
-    rms: Floats
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Running sums of z, z^2 and |z|^2: a line through any range of points in constant time."""
-
-    z: Complexes
-    square: Complexes
-    norm: Floats
-
-    @classmethod
-    def of(cls, points: Complexes) -> Moments:
-        zero = np.zeros(1)
-        return cls(
-            np.concatenate([zero, np.cumsum(points)]),
-            np.concatenate([zero, np.cumsum(points * points)]),
-            np.concatenate([zero, np.cumsum(points.real**2 + points.imag**2)]),
-        )
-
-    def lines(self, first: Ints, last: Ints) -> Lines:
-        """Lines through the points first..last, both included."""
-        count = (last + 1 - first).astype(np.float64)
-        middle = (self.z[last + 1] - self.z[first]) / count
-        square = (self.square[last + 1] - self.square[first]) / count - middle * middle
-        norm = (self.norm[last + 1] - self.norm[first]) / count - np.abs(middle) ** 2
-        return Lines(middle, np.exp(0.5j * np.angle(square)), np.sqrt(np.maximum(0.0, (norm - np.abs(square)) / 2)))
 
 
 @dataclass(frozen=True)
@@ -87,7 +50,7 @@ class Features:
     """The same from the edge after it."""
     moments: Moments
     noise_px: float
-    """How far points lie from a smooth edge, in the median: 0.001 to 0.007 in a perfect image."""
+    step_px: float
 
 
 def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
@@ -99,22 +62,17 @@ def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
     """
     counts = np.diff(loops.starts)
     owner = np.repeat(np.arange(counts.size), counts)
-    wrapped, centre = _wrapped(loops.starts, counts)
-    z = loops.points[wrapped]
-
-    windows = _Windows(z, centre)
+    windows = Windows(loops)
     ahead_position, ahead_direction = _side_kernels()
     slope = np.arange(-_DIRECTION, _DIRECTION + 1.0)
-    smooth, smoother, along, after_place, after_slope, before_place, before_slope = windows.weighted(
-        _savitzky_golay(_DIRECTION),
-        _savitzky_golay(NARROW),
+    smooth, along, after_place, after_slope, before_place, before_slope = windows.weighted(
+        savitzky_golay(_DIRECTION),
         slope,
         ahead_position,
         ahead_direction,
         ahead_position[::-1],
         -ahead_direction[::-1],
     )
-    noise_px = float(np.median(np.abs(loops.points - smoother)))
     tangent = _unit(along)
     rms, wide_rms = windows.line_rms(NARROW), windows.line_rms(WIDE)
     after, before = (after_place, _unit(after_slope)), (before_place, _unit(before_slope))
@@ -127,8 +85,8 @@ def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
     order = _rolled(rank, owner, loops.starts, counts)
     ends = loops.starts[1:] + np.arange(1, counts.size + 1)
     points = loops.points[order]
-    straight = rms[order] < _STRAIGHT_RMS_PX + 2 * noise_px
-    very_straight = wide_rms[order] < _VERY_STRAIGHT_RMS_PX + 2 * noise_px
+    straight = rms[order] < _STRAIGHT_RMS_PX + 4 * loops.noise_px
+    very_straight = wide_rms[order] < _VERY_STRAIGHT_RMS_PX + 5 * loops.noise_px
     for mask in (straight, very_straight):
         mask[ends - 1] = mask[np.concatenate([[0], ends[:-1]])] = False
     return Features(
@@ -142,18 +100,9 @@ def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
         before=(before[0][order], before[1][order]),
         after=(after[0][order], after[1][order]),
         moments=Moments.of(points),
-        noise_px=noise_px,
+        noise_px=loops.noise_px,
+        step_px=loops.step_px,
     )
-
-
-def _wrapped(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:
-    """Indices of every loop with _WRAP points of it before and after, and where its own points lie among them."""
-    wide = counts + 2 * _WRAP
-    begin = np.concatenate([[0], np.cumsum(wide)[:-1]])
-    within = np.arange(wide.sum()) - np.repeat(begin, wide) - _WRAP
-    wrapped = np.repeat(starts[:-1], wide) + within % np.repeat(counts, wide)
-    own = np.arange(counts.sum()) - np.repeat(starts[:-1], counts) + np.repeat(begin, counts) + _WRAP
-    return wrapped, own
 
 
 def _next(starts: Ints, counts: Ints) -> Ints:
@@ -178,37 +127,6 @@ def _rolled(rank: Floats, owner: Ints, starts: Ints, counts: Ints) -> Ints:
     within = np.arange(longer.sum()) - np.repeat(begin, longer)
     order: Ints = np.repeat(starts[:-1], longer) + (within + np.repeat(first, longer)) % np.repeat(counts, longer)
     return order
-
-
-class _Windows:
-    """Sums over the surroundings of every point."""
-
-    def __init__(self, wrapped: Complexes, centre: Ints) -> None:
-        self._z = wrapped
-        self._centre = centre
-        self._moments = Moments.of(wrapped - wrapped.mean())
-
-    def weighted(self, *kernels: Floats) -> list[Complexes]:
-        """Sums over each point's surroundings with each kernel; its middle weight is the point's own."""
-        half = max(kernel.size for kernel in kernels) // 2
-        weights = np.zeros((2 * half + 1, len(kernels)))
-        for column, kernel in enumerate(kernels):
-            weights[half - kernel.size // 2 : half + kernel.size // 2 + 1, column] = kernel
-        rows = self._centre[:, None] + np.arange(-half, half + 1)
-        x, y = self._z.real[rows] @ weights, self._z.imag[rows] @ weights
-        return list(np.ascontiguousarray((x + 1j * y).T))
-
-    def line_rms(self, half: int) -> Floats:
-        """rms distance of the points half to either side from their line."""
-        return self._moments.lines(self._centre - half, self._centre + half).rms
-
-
-def _savitzky_golay(half: int) -> Floats:
-    """Weights whose sum is the value at the centre of the least squares parabola over 2 half + 1 points."""
-    k = np.arange(-half, half + 1.0)
-    basis = np.stack([np.ones_like(k), k, k * k], axis=1)
-    weights: Floats = np.linalg.pinv(basis)[0]
-    return weights
 
 
 def _side_kernels() -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.outlines.edge import Ints
-from fontgen.outlines.features import CORNER_CUT, NARROW, STEP_PX, WIDE, Features
+from fontgen.outlines.features import CORNER_CUT, NARROW, WIDE, Features
 
 _EIGHTHS = 8
 _TRIMS = np.array([(a, b) for a in range(6) for b in range(6) if a + b <= 6])  # eighths taken off either end
@@ -50,12 +50,12 @@ def find_lines(
     lines = features.moments.lines(first, last)
     chord = features.points[last] - features.points[first]
     direction = lines.direction * np.where((chord * np.conj(lines.direction)).real < 0, -1.0, 1.0)
-    length = (last - first) * STEP_PX
+    length = (last - first) * features.step_px
     slack = np.maximum(sin(radians(snap_degrees)), 2 * half_unit_px / np.maximum(length, 1.0))
     level, upright = np.abs(direction.imag) < slack, np.abs(direction.real) < slack
     direction = np.where(level, np.sign(direction.real), np.where(upright, 1j * np.sign(direction.imag), direction))
     sure = (length >= np.where(level | upright, _SURE_AXIS_PX, _SURE_PX)) & (
-        lines.rms < _SURE_RMS_PX + 2 * features.noise_px
+        lines.rms < _SURE_RMS_PX + 5 * features.noise_px
     )
     columns = (first, last, lines.middle, direction, sure)
     return [StraightRun(*run) for run in zip(*(column.tolist() for column in columns), strict=True)]
@@ -105,7 +105,7 @@ def _trimmed(features: Features, first: Ints, last: Ints) -> tuple[Ints, Ints]:
     length = (last - first)[:, None]
     low = first[:, None] + length * _TRIMS[:, 0] // _EIGHTHS
     high = last[:, None] - length * _TRIMS[:, 1] // _EIGHTHS
-    good = features.moments.lines(low, high).rms < _SURE_RMS_PX + 2 * features.noise_px
+    good = features.moments.lines(low, high).rms < _SURE_RMS_PX + 5 * features.noise_px
     good &= high - low >= 2 * WIDE
     best = np.argmax(np.where(good, high - low, -1), axis=1)
     rows = np.nonzero(good.any(axis=1))[0]

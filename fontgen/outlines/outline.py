@@ -13,6 +13,7 @@ from functools import cached_property
 from math import hypot
 from typing import Any, Protocol, TypeAlias
 
+from fontgen.canvas import Placement
 from fontgen.outlines.cubic import Point, cubic_bounds, cubic_to_splines
 
 Segment: TypeAlias = tuple[Point, ...]
@@ -64,6 +65,16 @@ class Outline:
     def bounds_em(self) -> tuple[float, float, float, float] | None:
         """(x_min, y_min, x_max, y_max) of the curves themselves, in em; None when empty."""
         return self._bounds
+
+    def placed(self, placement: Placement) -> Outline:
+        """The outline moved and scaled in em space."""
+        (a, b, tx), (c, d, ty) = placement.matrix.tolist()
+        return Outline(
+            tuple(
+                tuple(tuple((a * x + b * y + tx, c * x + d * y + ty) for x, y in segment) for segment in contour)
+                for contour in self.contours
+            )
+        )
 
     def draw(self, pen: SegmentPen, *, units_per_em: int) -> None:
         """Draw lines and cubics, in integer font units, wound for PostScript (CFF)."""

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from fontgen.outlines.features import CORNER_CUT, Features
-from fontgen.outlines.fit import fit_cubics
+from fontgen.outlines.fit import SAMPLES, fit_cubics
 from fontgen.outlines.lines import StraightRun, find_lines
 
 _NAN = complex("nan")
@@ -23,6 +23,8 @@ _NEAR = 5
 
 _MIN_TURN = 0.12  # radians between an extremum and the ends of its curve: less is a wobble
 _HOPELESS = 100
+_FURTHEST_PX = 0.7  # what lies further off the edge than this is a mistake
+_CHORD = 3  # points
 _SHORTEST = 6  # points; a shorter curve is not divided
 _ROUNDS = 6
 
@@ -48,6 +50,10 @@ class _Piece:
     """It ends at an extremum, or is a line beyond doubt."""
     astray: bool = False
     """It strays further than it may and is not divided."""
+    off_px: float = 0.0
+    """How far it strays from the edge."""
+    reach: tuple[float, float] = (0.0, 0.0)
+    """Of a line: the points that it covers once prolonged to its corners."""
     parts: list[_Piece] = field(default_factory=list)
     other: list[_Piece] = field(default_factory=list)
 
@@ -93,8 +99,9 @@ def refit(features: Features, limits: FitLimits) -> list[ComplexContour]:
         loops.append(_pieces(features, nodes, mine, extrema))
     curves = [piece for loop in loops for piece in loop if not piece.line]
     curves += [piece for curve in curves for piece in curve.other if not piece.line]
+    furthest_px = max(_FURTHEST_PX, 3 * limits.tolerance_px)
     _fit(features, curves, limits.tolerance_px)
-    return [_contour(loop) for loop in loops]
+    return _contours(features, loops, furthest_px)
 
 
 def _bounds(features: Features) -> list[int]:
@@ -205,12 +212,23 @@ def _span(
                 features, at + CORNER_CUT * corner, float(run.first), z, head, direction, run.direction, extrema
             )
         tail = run.foot(complex(features.points[run.last]))
+        begins = float(first) if head == start.z else float(run.first)
         pieces.append(
-            _Piece(head, tail, True, float(run.first), float(run.last), run.direction, run.direction, node=run.sure)
+            _Piece(
+                head,
+                tail,
+                True,
+                float(run.first),
+                float(run.last),
+                run.direction,
+                run.direction,
+                node=run.sure,
+                reach=(begins, float(run.last)),
+            )
         )
         z, at, corner = tail, float(run.last), False
     if pieces and pieces[-1].line and end.sharp and at >= last - _NEAR:
-        pieces[-1].p3 = end.z
+        pieces[-1].p3, pieces[-1].reach = end.z, (pieces[-1].reach[0], float(last))
     else:
         pieces += _curves(
             features,
@@ -332,6 +350,7 @@ def _fit(features: Features, curves: list[_Piece], tolerance_px: float) -> None:
             curve.p1, curve.p2 = complex(fitted.p1[k]), complex(fitted.p2[k])
             length = curve.last - curve.first
             curve.astray = bool(fitted.error[k] > tolerance_px)
+            curve.off_px = float(fitted.error[k])
             if left and curve.astray and length > _SHORTEST:
                 at = round(curve.first + length * min(0.8, max(0.2, float(fitted.worst[k]))))
                 z, direction = complex(features.smooth[at]), complex(features.tangent[at])
@@ -344,9 +363,34 @@ def _fit(features: Features, curves: list[_Piece], tolerance_px: float) -> None:
         pending = following
 
 
-def _contour(pieces: list[_Piece]) -> ComplexContour:
-    segments: ComplexContour = []
-    for piece in pieces:
-        for leaf in piece.leaves():
-            segments.append((leaf.p3,) if leaf.line else (leaf.p1, leaf.p2, leaf.p3))
-    return segments
+def _contours(features: Features, loops: list[list[_Piece]], furthest_px: float) -> list[ComplexContour]:
+    """The segments of every loop; a piece that lies off the edge gives way to chords along it."""
+    chosen = [[leaf for piece in loop for leaf in piece.leaves()] for loop in loops]
+    _measure_lines(features, [leaf for loop in chosen for leaf in loop if leaf.line])
+    contours: list[ComplexContour] = []
+    for loop in chosen:
+        contour: ComplexContour = []
+        for leaf in loop:
+            off = leaf.off_px > furthest_px
+            if off:
+                begin, end = leaf.reach if leaf.line else (leaf.first, leaf.last)
+                inner = range(int(begin) + _CHORD, int(end) - 1, _CHORD)
+                contour += [(z,) for z in features.smooth[inner].tolist()]
+            contour.append((leaf.p3,) if leaf.line or off else (leaf.p1, leaf.p2, leaf.p3))
+        contours.append(contour)
+    return contours
+
+
+def _measure_lines(features: Features, lines: list[_Piece]) -> None:
+    """Lines were prolonged to their corners on trust; see whether the edge went there too."""
+    if not lines:
+        return
+    p0, p3 = (np.array([getattr(line, name) for line in lines]) for name in ("p0", "p3"))
+    first, last = np.array([line.reach for line in lines]).T
+    share = np.linspace(0.0, 1.0, SAMPLES)
+    inset = np.minimum(CORNER_CUT, (last - first) / 4)
+    at = np.rint((first + inset)[:, None] + (last - first - 2 * inset)[:, None] * share).astype(np.int64)
+    along = (p3 - p0) / np.maximum(np.abs(p3 - p0), 1e-9)
+    away = ((features.points[at] - p0[:, None]) * np.conj(along)[:, None]).imag
+    for line, distance in zip(lines, np.abs(away).max(axis=1).tolist(), strict=True):
+        line.off_px = distance if line.reach[1] > line.reach[0] else 0.0

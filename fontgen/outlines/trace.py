@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.outlines.edge import edge_loops
-from fontgen.outlines.features import STEP_PX, find_features
+from fontgen.outlines.features import find_features
+from fontgen.outlines.noise import STEP_PX, settle
 from fontgen.outlines.outline import Contour, Outline
 from fontgen.outlines.refit import FitLimits, refit
 from fontgen.outlines.settings import TraceSettings
@@ -49,8 +50,8 @@ def _fitted(ink8: NDArray[np.uint8], canvas: Canvas, settings: TraceSettings) ->
     if loops.starts.size < 2:
         return []
     radius_em = settings.corner_radius_em if settings.corner_radius_em is not None else 0.0
-    features = find_features(loops, corner_radius_px=radius_em * px_per_em)
-    tolerance_px = max(settings.tolerance_em * px_per_em, 0.08 + 10 * features.noise_px)
+    features = find_features(settle(loops), corner_radius_px=radius_em * px_per_em)
+    tolerance_px = max(settings.tolerance_em * px_per_em, 0.1 + 10 * features.noise_px)
     limits = FitLimits(
         tolerance_px=tolerance_px,
         line_rms_px=0.3 * tolerance_px,
