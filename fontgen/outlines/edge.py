@@ -50,7 +50,7 @@ def edge_loops(ink8: NDArray[np.uint8], *, step_px: float, smallest_px2: float) 
     values = np.zeros((ink8.shape[0] + 2 * _PAD, ink8.shape[1] + 2 * _PAD), np.float32)
     values[_PAD:-_PAD, _PAD:-_PAD] = ink8
     values /= 255.0
-    crossings, following = _march(values)
+    crossings, following, _ = _march(values)
     points, keep, blur_px = _place(values, crossings)
     offset = _PAD * (1.0 - 1.0j)
     loops: list[Complexes] = []
@@ -64,8 +64,24 @@ def edge_loops(ink8: NDArray[np.uint8], *, step_px: float, smallest_px2: float) 
     return resampled(loops, step_px=step_px, noise_px=0.0, blur_px=blur_px)
 
 
-def _march(values: NDArray[np.float32]) -> tuple[Ints, Ints]:
-    """Crossings of grid edges, and for each the index of the crossing that follows it on its loop.
+def pixel_loops(ink8: NDArray[np.uint8], *, smallest_px2: float) -> list[Complexes]:
+    """Corners of the loops along the pixel borders themselves, ink being what is at least half covered."""
+    values = np.zeros((ink8.shape[0] + 2 * _PAD, ink8.shape[1] + 2 * _PAD), np.float32)
+    values[_PAD:-_PAD, _PAD:-_PAD] = ink8 >= 128
+    _, following, cells = _march(values)
+    # Successive crossings share a cell of four pixels, whose middle is a corner of pixels.
+    corners = cells % values.shape[1] + 1 - _PAD - 1j * (cells // values.shape[1] + 1 - _PAD)
+    loops = []
+    for chain in _chains(following):
+        loop = corners[chain]
+        turns = (np.conj(loop - np.roll(loop, 1)) * (np.roll(loop, -1) - loop)).imag != 0
+        if abs(np.sum((np.conj(loop) * np.roll(loop, -1)).imag)) >= 2 * smallest_px2:
+            loops.append(loop[turns])
+    return loops
+
+
+def _march(values: NDArray[np.float32]) -> tuple[Ints, Ints, Ints]:
+    """Crossings of grid edges, for each the index of the one that follows it on its loop, and the cell between.
 
     A crossing is twice the flat index of the pixel whose right neighbour (even) or lower neighbour (odd)
     lies on the other side of one half.
@@ -93,7 +109,7 @@ def _march(values: NDArray[np.float32]) -> tuple[Ints, Ints]:
     left = 2 * cell + offsets[_LEAVE][code]
     position = np.empty(2 * values.size, np.int64)
     position[entered] = np.arange(entered.size)
-    return entered, position[left]
+    return entered, position[left], cell
 
 
 def _chains(following: Ints) -> list[list[int]]:

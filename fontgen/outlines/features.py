@@ -53,12 +53,12 @@ class Features:
     step_px: float
 
 
-def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
+def find_features(loops: Loops, *, corner_radius_px: float, corner_ease: float = 1.0) -> Features:
     """Measure every point of the loops.
 
     A bend is a corner where its sides, prolonged, meet no further from the edge than an arc of
-    `corner_radius_px` would leave them, beyond what pixels and blur cut off anyway. A point is straight
-    where its surroundings stray from a line by no more than the noise explains.
+    `corner_radius_px` would leave them, beyond `corner_ease` times what pixels and blur cut off anyway.
+    A point is straight where its surroundings stray from a line by no more than the noise explains.
     """
     counts = np.diff(loops.starts)
     owner = np.repeat(np.arange(counts.size), counts)
@@ -77,7 +77,13 @@ def find_features(loops: Loops, *, corner_radius_px: float) -> Features:
     rms, wide_rms = windows.line_rms(NARROW), windows.line_rms(WIDE)
     after, before = (after_place, _unit(after_slope)), (before_place, _unit(before_slope))
     corner = _corners(
-        loops.points, before, after, loops.starts, counts, corner_radius_px, _PIXEL_CUT_PX + 0.5 * loops.blur_px
+        loops.points,
+        before,
+        after,
+        loops.starts,
+        counts,
+        corner_radius_px,
+        corner_ease * (_PIXEL_CUT_PX + 0.5 * loops.blur_px),
     )
     # A loop begins at its first corner, else at the extremum where it bends most.
     extremum = _turns(tangent, loops, counts)

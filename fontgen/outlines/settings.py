@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -12,12 +13,33 @@ Genre = Literal["auto", "round", "sans", "serif", "brush", "decorative", "pixel"
 Method = Literal["fit", "potrace"]
 
 
+@dataclass(frozen=True)
+class Preset:
+    """What a genre means to the fitter."""
+
+    corner_radius_em: float
+    """Bends of a smaller radius are meant as corners."""
+    corner_ease: float
+    """How far the sides of a corner may meet from the edge, times what pixels and blur cut off."""
+
+
+PRESETS: dict[Genre, Preset] = {
+    "auto": Preset(0.0, 1.0),
+    "round": Preset(0.0, 0.85),
+    "sans": Preset(0.004, 1.2),
+    "serif": Preset(0.002, 1.1),
+    "brush": Preset(0.0, 1.0),
+    "decorative": Preset(0.002, 1.0),
+    "pixel": Preset(0.0, 1.0),
+}
+
+
 class TraceSettings(Settings):
     """The `[trace]` table of a recipe."""
 
     genre: Genre = "auto"
-    """What the strokes look like. It sets how readily a tight bend counts as a sharp corner; the
-    fields below override what it sets. `auto` suits any font drawn with clean edges."""
+    """What the strokes look like: how readily a tight bend counts as a sharp corner. `auto` suits any font
+    drawn with clean edges; `pixel` follows the borders of the pixels."""
 
     method: Method = "fit"
     """`fit`: lines and curves fitted to the grey edge. `potrace`: potrace on the enlarged image, three

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
-from fontgen.outlines.edge import edge_loops
+from fontgen.outlines.edge import edge_loops, pixel_loops
 from fontgen.outlines.features import find_features
 from fontgen.outlines.noise import STEP_PX, settle
-from fontgen.outlines.outline import Contour, Outline
+from fontgen.outlines.outline import Contour, Outline, signed_area
 from fontgen.outlines.refit import FitLimits, refit
-from fontgen.outlines.settings import TraceSettings
+from fontgen.outlines.settings import PRESETS, TraceSettings
 from fontgen.outlines.winding import wind_by_nesting
 
 _SPECKLE_PX2 = 2.0
+_FINEST_PX = 0.1  # what the edge of a perfect image can be trusted to
 
 
 def trace_ink(ink8: NDArray[np.uint8], canvas: Canvas, settings: TraceSettings | None = None) -> Outline:
@@ -44,25 +47,45 @@ def trace_ink(ink8: NDArray[np.uint8], canvas: Canvas, settings: TraceSettings |
 
 def _fitted(ink8: NDArray[np.uint8], canvas: Canvas, settings: TraceSettings) -> list[Contour]:
     px_per_em = canvas.px_per_em
-    loops = edge_loops(
-        ink8, step_px=STEP_PX, smallest_px2=max(_SPECKLE_PX2, settings.speckle_em2 * px_per_em * px_per_em)
-    )
+    smallest_px2 = max(_SPECKLE_PX2, settings.speckle_em2 * px_per_em * px_per_em)
+    if settings.genre == "pixel":
+        return [
+            _contour([(z,) for z in loop.tolist()], canvas) for loop in pixel_loops(ink8, smallest_px2=smallest_px2)
+        ]
+    loops = edge_loops(ink8, step_px=STEP_PX, smallest_px2=smallest_px2)
     if loops.starts.size < 2:
         return []
-    radius_em = settings.corner_radius_em if settings.corner_radius_em is not None else 0.0
-    features = find_features(settle(loops), corner_radius_px=radius_em * px_per_em)
-    tolerance_px = max(settings.tolerance_em * px_per_em, 0.1 + 10 * features.noise_px)
+    preset = PRESETS[settings.genre]
+    radius_em = preset.corner_radius_em if settings.corner_radius_em is None else settings.corner_radius_em
+    features = find_features(settle(loops), corner_radius_px=radius_em * px_per_em, corner_ease=preset.corner_ease)
+    # A rough edge says less than the tolerance asked for: ten times its tremble is what strokes wobble by.
+    tolerance_px = max(settings.tolerance_em * px_per_em, _FINEST_PX + 10 * features.noise_px)
     limits = FitLimits(
         tolerance_px=tolerance_px,
         line_rms_px=0.3 * tolerance_px,
         snap_degrees=settings.snap_degrees,
         half_unit_px=0.0005 * px_per_em,
     )
+    contours: list[Contour] = []
+    for index, fitted in enumerate(refit(features, limits)):
+        contour = _contour(fitted, canvas)
+        points = features.points[features.starts[index] : features.starts[index + 1] - 1]
+        loop = _contour([(z,) for z in points.tolist()], canvas)
+        if not _alike(signed_area(contour), signed_area(loop), px_per_em):
+            contour = loop
+        contours.append(contour)
+    return contours
+
+
+def _alike(area_em2: float, true_em2: float, px_per_em: float) -> bool:
+    """Whether a fitted contour encloses what its loop does; a twist would turn ink into paper."""
+    return abs(area_em2 - true_em2) <= 0.1 * abs(true_em2) + 2.0 / px_per_em**2 and area_em2 * true_em2 > 0
+
+
+def _contour(segments: Sequence[tuple[complex, ...]], canvas: Canvas) -> Contour:
+    """From edge coordinates (y up, pixels) to em."""
     (xx, _, x0), (_, yy, y0) = canvas.px_to_em.tolist()
-    return [
-        tuple(tuple((xx * z.real + x0, -yy * z.imag + y0) for z in segment) for segment in contour)
-        for contour in refit(features, limits)
-    ]
+    return tuple(tuple((xx * z.real + x0, -yy * z.imag + y0) for z in segment) for segment in segments)
 
 
 def _to_em(contour: Contour, canvas: Canvas) -> Contour:
