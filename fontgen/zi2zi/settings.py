@@ -91,6 +91,8 @@ class LossSettings(Settings):
     """Adversarial loss; its weight is `balance`'s lambda_adv. relativistic: relativistic average, with BCE."""
     feature_matching: float = Field(default=0.0, ge=0.0)
     """Distance of the discriminator's inner maps of drawn and true image; about 10."""
+    dice: float = Field(default=0.0, ge=0.0)
+    """One minus the overlap of the ink: pulls every glyph's shape onto the true one; about `l1`."""
     edge: float = Field(default=0.0, ge=0.0)
     """Absolute difference of the images' slopes: crisper edges; 10 to 50."""
 

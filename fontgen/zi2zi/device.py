@@ -1,0 +1,54 @@
+"""Where the networks run, and under which global settings of torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from fontgen.errors import RecipeError
+from fontgen.parallel import usable_cores
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto` (CUDA where there is one), `cpu` or `cuda`. Raises RecipeError when CUDA is asked for and absent."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in {"cpu", "cuda"}:
+        raise RecipeError(f"device '{name}': choose auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        built = torch.version.cuda is not None
+        reason = "no usable NVIDIA GPU or driver was found" if built else "this torch is built without CUDA"
+        raise RecipeError(f"device 'cuda': {reason}; choose --device cpu, or run `fontgen doctor`")
+    return torch.device(name)
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Deterministic kernels, all usable cores, and an untouched random state afterwards."""
+    # cuBLAS repeats itself only with a fixed workspace, which it reads at its first call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    was_filling = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    was_threads = torch.get_num_threads()
+    was_precision = torch.get_float32_matmul_precision()
+    was_benchmark = torch.backends.cudnn.benchmark
+    cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        try:
+            torch.use_deterministic_algorithms(True)
+            # Filling fresh memory only serves reads of uninitialised values, which no layer here does.
+            torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+            torch.backends.cudnn.benchmark = False
+            torch.set_float32_matmul_precision("high")
+            torch.set_num_threads(usable_cores())
+            torch.set_flush_denormal(True)
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_deterministic)
+            torch.utils.deterministic.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
+            torch.backends.cudnn.benchmark = was_benchmark
+            torch.set_float32_matmul_precision(was_precision)
+            torch.set_num_threads(was_threads)

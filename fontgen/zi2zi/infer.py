@@ -1,0 +1,68 @@
+"""Drawing glyphs with a trained generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fontgen.errors import CheckpointError, ImageError, codepoint_name
+from fontgen.zi2zi.checkpoint import load_generator
+from fontgen.zi2zi.data import to_ink8, to_network
+from fontgen.zi2zi.device import repeatable
+from fontgen.zi2zi.generator import Generator
+
+
+def infer_images(
+    checkpoint: Path,
+    items: Iterable[tuple[int, NDArray[np.uint8]]],
+    *,
+    style_index: int = 0,
+    device: torch.device,
+    batch_size: int = 16,
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield (codepoint, (size, size) uint8 ink) for each (codepoint, (size, size) uint8 ink), in order.
+
+    Streams: one batch is held at a time. A glyph's image does not depend on its neighbours in the
+    batch. Raises CheckpointError for a style that the checkpoint lacks and ImageError for a source
+    image of another size.
+    """
+    generator, header = load_generator(checkpoint, device)
+    if not 0 <= style_index < len(header.styles):
+        known = ", ".join(f"{number} ({name})" for number, name in enumerate(header.styles))
+        raise CheckpointError(f"{checkpoint}: no style {style_index}; it has {known}")
+    generator = generator.to(memory_format=torch.channels_last)
+    iterator = iter(items)
+    while batch := list(islice(iterator, batch_size)):
+        codepoints = [codepoint for codepoint, _ in batch]
+        drawn = draw_batch(generator, batch, style_index, device, batch_size)
+        yield from zip(codepoints, drawn, strict=False)
+
+
+def draw_batch(
+    generator: Generator,
+    batch: list[tuple[int, NDArray[np.uint8]]],
+    style_index: int,
+    device: torch.device,
+    batch_size: int,
+) -> NDArray[np.uint8]:
+    """Draw at most `batch_size` glyphs: (batch_size, size, size) uint8 ink, those past the batch blank sources.
+
+    Always the same number is drawn, since the kernels chosen for another number round differently.
+    """
+    size_px = generator.size_px
+    source = np.zeros((batch_size, size_px, size_px), np.uint8)
+    for row, (codepoint, ink8) in enumerate(batch):
+        if ink8.shape != (size_px, size_px):
+            raise ImageError(
+                f"{codepoint_name(codepoint)}: source image of {ink8.shape[1]}x{ink8.shape[0]} px, the checkpoint "
+                f"was trained at {size_px} px; render the source at --canvas-size {size_px}"
+            )
+        source[row] = ink8
+    styles_B = torch.full((batch_size,), style_index, dtype=torch.long, device=device)
+    with repeatable(device), torch.inference_mode():
+        return to_ink8(generator(to_network(torch.from_numpy(source).to(device))[:, None], styles_B))

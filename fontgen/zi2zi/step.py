@@ -1,0 +1,203 @@
+"""One update of the weights: the losses, the two optimizers, the running mean.
+
+Shapes: B batch, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fontgen.zi2zi import losses
+from fontgen.zi2zi.balance import Balance
+from fontgen.zi2zi.checkpoint import load_weights, optimizer_tensors, restore_optimizer
+from fontgen.zi2zi.data import Batch
+from fontgen.zi2zi.discriminator import Discriminator, Verdict
+from fontgen.zi2zi.generator import Generator
+from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+
+_BETAS = (0.5, 0.999)
+"""Adam's, as in DCGAN, pix2pix and zi2zi."""
+
+
+class Networks:
+    """Generator, discriminator, their optimizers and the running mean of the generator."""
+
+    def __init__(self, network: NetworkSettings, settings: TrainSettings, size_px: int, device: torch.device) -> None:
+        self.settings = settings
+        self.device = device
+        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.generator = Generator(network, size_px).to(device).to(memory_format=layout)
+        self.discriminator = Discriminator(network, size_px).to(device).to(memory_format=layout)
+        self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        """The running mean of the generator's weights: the network that is evaluated and kept."""
+        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr=settings.lr_generator, betas=_BETAS)
+        self.optimizer_d = torch.optim.AdamW(
+            self.discriminator.parameters(),
+            lr=settings.lr_discriminator,
+            betas=_BETAS,
+            weight_decay=settings.weight_decay_discriminator,
+        )
+        self.balance = Balance(settings.balance)
+
+    def set_rates(self, rate_g: float, rate_d: float) -> None:
+        self.optimizer_g.param_groups[0]["lr"] = rate_g
+        self.optimizer_d.param_groups[0]["lr"] = rate_d
+
+    def update(self, step: int, batches: Iterable[Batch], noise_std: float) -> tuple[dict[str, float], bool]:
+        """Make one step over `accumulate` batches: the losses (means over the batches) and whether it counted.
+
+        A step whose losses or gradients are not finite leaves every weight as it was.
+        """
+        adversary = self.balance.active(step)
+        with_d = self.balance.updates_discriminator(step)
+        penalise = with_d and self.balance.penalises()
+        self.optimizer_g.zero_grad(set_to_none=True)
+        self.optimizer_d.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for batch in batches:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+                parts_d, parts_g = self._losses(batch, adversary, with_d, penalise, noise_std)
+            for name, (value, _) in (parts_d | parts_g).items():
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach().float()
+        count = self.settings.accumulate
+        names = list(sums)
+        # One transfer for all figures and both gradient norms: each would make the device wait.
+        norm_g = self._gradient_norm(self.generator)
+        norm_d = self._gradient_norm(self.discriminator) if with_d else torch.zeros((), device=self.device)
+        *values, size_g, size_d = torch.stack([*(sums[name] / count for name in names), norm_g, norm_d]).tolist()
+        figures = dict(zip(names, values, strict=True))
+        figures["gradient"] = size_g
+        if not all(_finite(value) for value in [*values, size_g, size_d]):
+            self.optimizer_g.zero_grad(set_to_none=True)
+            self.optimizer_d.zero_grad(set_to_none=True)
+            return figures, False
+        if self.settings.clip_gradient and size_g > self.settings.clip_gradient:
+            gradients = [p.grad for p in self.generator.parameters() if p.grad is not None]
+            torch._foreach_mul_(gradients, self.settings.clip_gradient / size_g)
+        self.optimizer_g.step()
+        if with_d:
+            self.optimizer_d.step()
+            self.balance.saw(figures["d_loss"])
+        self._follow(step)
+        return figures, True
+
+    def _losses(
+        self, batch: Batch, adversary: bool, with_d: bool, penalise: bool, noise_std: float
+    ) -> tuple[dict[str, tuple[Tensor, float]], dict[str, tuple[Tensor, float]]]:
+        """Losses and weights of discriminator and generator; their gradients are added to the networks'."""
+        source, target, style_index = batch
+        weights = self.settings.losses
+        fake, encoding = self.generator.draw(source, style_index)
+        parts_d: dict[str, tuple[Tensor, float]] = {}
+        if with_d:
+            self.discriminator.requires_grad_(True)
+            parts_d = self._discriminator_losses(batch, fake.detach(), penalise, noise_std)
+            self._backward(parts_d)
+        parts: dict[str, tuple[Tensor, float]] = {}
+        if weights.l1:
+            parts["l1"] = functional.l1_loss(fake, target), weights.l1
+        if weights.dice:
+            parts["dice"] = losses.dice_loss(fake, target), weights.dice
+        if weights.edge:
+            parts["edge"] = losses.edge_loss(fake, target), weights.edge
+        if weights.constancy:
+            known = self.generator.encoder(target).deepest_BCHW
+            distance = losses.constancy_loss(weights.constancy_kind, encoding.deepest_BCHW, known)
+            parts["constancy"] = distance, weights.constancy
+        if adversary:
+            parts |= self._deceiving_losses(batch, fake, noise_std)
+        self._backward(parts)
+        return parts_d, parts
+
+    def _discriminator_losses(
+        self, batch: Batch, fake: Tensor, penalise: bool, noise_std: float
+    ) -> dict[str, tuple[Tensor, float]]:
+        source, target, style_index = batch
+        balance, weights = self.settings.balance, self.settings.losses
+        true_verdict: Verdict = self.discriminator(source, _noisy(target, noise_std))
+        fake_verdict: Verdict = self.discriminator(source, _noisy(fake, noise_std))
+        d_loss = losses.discriminator_loss(
+            weights.adversarial_kind, true_verdict.truth_B1, fake_verdict.truth_B1, smoothing=balance.label_smoothing
+        )
+        parts = {"d_loss": (d_loss, 1.0)}
+        if weights.category:
+            named = losses.category_loss(true_verdict.style_BS, style_index)
+            drawn = losses.category_loss(fake_verdict.style_BS, style_index)
+            parts["d_category"] = 0.5 * (named + drawn), weights.category
+        if penalise:
+            with torch.autocast(self.device.type, enabled=False):
+                image = target.float().clone().requires_grad_(True)
+                verdict: Verdict = self.discriminator(source.float(), image)
+                parts["r1"] = losses.r1_penalty(verdict.truth_B1, image), balance.r1 * balance.r1_every
+        return parts
+
+    def _deceiving_losses(self, batch: Batch, fake: Tensor, noise_std: float) -> dict[str, tuple[Tensor, float]]:
+        """The generator's losses that pass through the discriminator, which they leave alone."""
+        source, target, style_index = batch
+        weights = self.settings.losses
+        self.discriminator.requires_grad_(False)
+        verdict: Verdict = self.discriminator(source, _noisy(fake, noise_std))
+        true_verdict: Verdict | None = None
+        if weights.feature_matching or weights.adversarial_kind == "relativistic":
+            with torch.no_grad():
+                true_verdict = self.discriminator(source, _noisy(target, noise_std))
+        true_logits = None if true_verdict is None else true_verdict.truth_B1
+        deceived = losses.generator_loss(weights.adversarial_kind, true_logits, verdict.truth_B1)
+        parts = {"adversarial": (deceived, self.balance.lambda_adv)}
+        if weights.category:
+            parts["category"] = losses.category_loss(verdict.style_BS, style_index), weights.category
+        if weights.feature_matching and true_verdict is not None:
+            parts["feature_matching"] = losses.feature_matching_loss(verdict, true_verdict), weights.feature_matching
+        return parts
+
+    def _backward(self, parts: dict[str, tuple[Tensor, float]]) -> None:
+        if parts:
+            total = torch.stack([value.float() * weight for value, weight in parts.values()]).sum()
+            torch.autograd.backward(total / self.settings.accumulate)
+
+    def _gradient_norm(self, network: nn.Module) -> Tensor:
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        if not gradients:
+            return torch.zeros((), device=self.device)
+        norms: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        return norms
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
+        """Move the running mean; its memory grows with the run, so that short runs profit as well."""
+        decay = min(self.settings.ema, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.mean.parameters()), list(self.generator.parameters()), 1.0 - decay)
+        for mean, current in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
+            mean.copy_(current)
+
+    def groups(self) -> dict[str, dict[str, Tensor]]:
+        """Every tensor that training needs to go on, by name."""
+        return {
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimizer_g": optimizer_tensors(self.optimizer_g),
+            "optimizer_d": optimizer_tensors(self.optimizer_d),
+        }
+
+    def restore(self, groups: dict[str, dict[str, Tensor]], balance: dict[str, Any], path: Any) -> None:
+        """Take over what `groups` and `balance.state` gave. Raises CheckpointError."""
+        for name in ("generator", "discriminator", "mean"):
+            load_weights(getattr(self, name), groups.get(name, {}), path)
+        restore_optimizer(self.optimizer_g, groups.get("optimizer_g", {}))
+        restore_optimizer(self.optimizer_d, groups.get("optimizer_d", {}))
+        self.balance.restore(balance)
+
+
+def _noisy(image_B1HW: Tensor, std: float) -> Tensor:
+    return image_B1HW + std * torch.randn_like(image_B1HW) if std else image_B1HW
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0.0

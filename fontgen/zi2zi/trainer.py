@@ -1,0 +1,357 @@
+"""Training: steps, logs, held-out figures, checkpoints, interruption and resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fontgen.errors import CheckpointError, TrainingError, writing
+from fontgen.files import write_text
+from fontgen.zi2zi.checkpoint import load_state, save_generator, save_state
+from fontgen.zi2zi.data import PairBatches, Pairs, to_ink, to_ink8
+from fontgen.zi2zi.device import repeatable, resolve_device
+from fontgen.zi2zi.figures import fidelity, score
+from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
+from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+from fontgen.zi2zi.step import Networks
+
+LATEST = "latest.safetensors"
+BEST = "best.safetensors"
+STATE = "trainer.safetensors"
+METRICS = "metrics.jsonl"
+
+SAMPLE_GLYPHS = 16
+"""Held-out glyphs handed to `on_sample`, always the same ones."""
+
+Images = NDArray[np.uint8]
+OnProgress = Callable[[int, int, dict[str, Any]], None]
+OnSample = Callable[[int, Images, Images, Images], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """What a finished training left behind."""
+
+    checkpoint: Path
+    """The checkpoint to infer with: the best by held-out fidelity, or the last where none is held out."""
+    step: int
+    """Steps made in all."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """Held-out figures of `checkpoint`."""
+    skipped_steps: int = 0
+    """Steps left out because their losses were not finite."""
+
+
+def train(
+    pairs: Pairs,
+    network: NetworkSettings,
+    settings: TrainSettings,
+    *,
+    folder: Path,
+    resume: bool = False,
+    device: str = "auto",
+    metadata: dict[str, Any] | None = None,
+    on_progress: OnProgress | None = None,
+    on_sample: OnSample | None = None,
+) -> TrainResult:
+    """Train on `pairs` and leave checkpoints, the trainer's state and `metrics.jsonl` in `folder`.
+
+    `resume` goes on from the state in `folder`, or begins where there is none. The same settings,
+    pairs and machine give the same weights to the last bit, interrupted or not (on CPU).
+    `on_progress(step, total, figures)` runs after each logged step; `on_sample(step, source,
+    generated, truth)` gets (n, size, size) uint8 ink of held-out glyphs at each evaluation.
+
+    Raises KeyboardInterrupt after saving when interrupted (SIGINT, SIGTERM); TrainingError when
+    training cannot go on; CheckpointError when the state in `folder` is damaged or of another
+    network; RecipeError for settings that do not go together.
+    """
+    where = resolve_device(device)
+    with repeatable(where):
+        run = _Run(pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample)
+        if resume and (folder / STATE).exists():
+            run.resume()
+        else:
+            run.clear()
+        return run.run()
+
+
+class _Run:
+    def __init__(
+        self,
+        pairs: Pairs,
+        network: NetworkSettings,
+        settings: TrainSettings,
+        folder: Path,
+        device: torch.device,
+        metadata: dict[str, Any],
+        on_progress: OnProgress | None,
+        on_sample: OnSample | None,
+    ) -> None:
+        if len(pairs.styles) > network.embedding_num:
+            raise TrainingError(
+                f"{len(pairs.styles)} styles, but the network has room for {network.embedding_num}; raise embedding_num"
+            )
+        self.pairs = pairs
+        self.network = network
+        self.settings = settings
+        self.folder = folder
+        self.metadata = metadata
+        self.on_progress = on_progress
+        self.on_sample = on_sample
+        self.batches = PairBatches(pairs, settings, device)
+        self.total = settings.total_steps(len(self.batches.training))
+        torch.manual_seed(settings.seed)
+        self.networks = Networks(network, settings, pairs.canvas.size_px, device)
+        self.step = 0
+        self.bad_in_a_row = 0
+        self.skipped_steps = 0
+        self.figures: dict[str, float] = {}
+        self.best: float | None = None
+        self.interrupted = False
+        self.whole = True
+        """No step is under way."""
+        self.clock = time.monotonic()
+        self.clock_step = 0
+
+    def clear(self) -> None:
+        """Remove what an earlier training left, so that nothing old is taken for this one's."""
+        for name in (LATEST, BEST, STATE, METRICS):
+            path = self.folder / name
+            with writing(path):
+                path.unlink(missing_ok=True)
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> None:
+        path = self.folder / STATE
+        groups, state = load_state(path)
+        expected = self._identity()
+        found = state.get("identity", {})
+        if changed := [name for name, value in expected.items() if found.get(name) != value]:
+            raise CheckpointError(
+                f"{path}: was trained with another {' and '.join(changed)}; "
+                "restore the recipe, or train anew without --resume"
+            )
+        self.networks.restore(groups, state["balance"], path)
+        self.step = int(state["step"])
+        self.batches.sampler.position = int(state["position"])
+        self.bad_in_a_row = int(state["bad_in_a_row"])
+        self.skipped_steps = int(state["skipped_steps"])
+        self.figures = dict(state["figures"])
+        self.best = state["best"]
+        self._cut_metrics()
+
+    def run(self) -> TrainResult:
+        self.clock, self.clock_step = time.monotonic(), self.step
+        with self._interruptible():
+            try:
+                while self.step < self.total:
+                    self._one_step()
+                    if self.interrupted:
+                        raise KeyboardInterrupt
+                if not (self.folder / LATEST).exists():
+                    self._evaluate_and_save()
+            except KeyboardInterrupt:
+                # A first signal lets the step end; a second one may tear it, and torn weights are not kept.
+                if self.whole:
+                    self._save()
+                raise
+        best = self.folder / BEST
+        chosen = best if best.exists() else self.folder / LATEST
+        figures = read_header(chosen).figures
+        return TrainResult(checkpoint=chosen, step=self.step, figures=figures, skipped_steps=self.skipped_steps)
+
+    def _one_step(self) -> None:
+        settings, networks = self.settings, self.networks
+        # All of a step's randomness follows from seed and step: there is no random state to save.
+        rng = np.random.default_rng([settings.seed, self.step, 1])
+        torch.manual_seed(int(rng.integers(2**62)))
+        epoch = self.batches.sampler.epoch
+        rates = _rates(settings, self.step, self.total, epoch)
+        networks.set_rates(*rates)
+        networks.balance.begin_epoch(epoch)
+        lambda_adv = networks.balance.lambda_adv if networks.balance.active(self.step) else 0.0
+        noise_std = settings.balance.instance_noise * (1.0 - self.step / self.total)
+        batches = (self.batches.next(rng) for _ in range(settings.accumulate))
+        self.whole = False
+        figures, counted = networks.update(self.step, batches, noise_std)
+        self.step += 1
+        self.whole = True
+        if counted:
+            self.bad_in_a_row = 0
+        else:
+            self._note_bad_step()
+        if self.step % settings.log_every == 0 or self.step == self.total:
+            extra = {"lambda_adv": lambda_adv, "lr_generator": rates[0], "lr_discriminator": rates[1]}
+            self._log(epoch, {**figures, **extra})
+        if self.step % settings.evaluate_every == 0 or self.step == self.total:
+            self._evaluate_and_save()
+
+    def _note_bad_step(self) -> None:
+        self.skipped_steps += 1
+        self.bad_in_a_row += 1
+        if self.bad_in_a_row >= self.settings.max_bad_steps:
+            raise TrainingError(
+                f"{self.folder}: losses or gradients were not finite for {self.bad_in_a_row} steps in a row "
+                f"(up to step {self.step}); lower lr_generator or use precision fp32; the last checkpoint is kept"
+            )
+
+    def _log(self, epoch: int, figures: dict[str, float]) -> None:
+        now = time.monotonic()
+        images = (self.step - self.clock_step) * self.settings.batch_size * self.settings.accumulate
+        speed = images / max(now - self.clock, 1e-9)
+        self.clock, self.clock_step = now, self.step
+        line: dict[str, Any] = {
+            "step": self.step,
+            "epoch": epoch,
+            **{name: _rounded(value) for name, value in figures.items()},
+            "skipped_steps": self.skipped_steps,
+            "images_per_second": round(speed, 1),
+        }
+        self._append(line)
+        if self.on_progress is not None:
+            self.on_progress(self.step, self.total, line)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        path = self.folder / METRICS
+        with writing(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _cut_metrics(self) -> None:
+        """Drop the lines after the step that training resumes from, and a last line cut short."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return
+        kept = []
+        for text in path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(text)["step"] <= self.step:
+                    kept.append(text + "\n")
+            except (ValueError, KeyError, TypeError):
+                continue
+        write_text(path, "".join(kept))
+
+    def _evaluate_and_save(self) -> None:
+        """Measure on the held-out pairs, then save; the best is judged by those figures."""
+        started = time.monotonic()
+        if len(self.batches.held_out):
+            self.figures = self._evaluate()
+            self._append({"step": self.step, "held_out": {k: _rounded(v) for k, v in self.figures.items()}})
+            reached = score(self.figures)
+            if math.isfinite(reached) and (self.best is None or reached > self.best):
+                self.best = reached
+                self._save_generator(BEST)
+        self._save()
+        self.clock += time.monotonic() - started
+
+    @torch.inference_mode()
+    def _evaluate(self) -> dict[str, float]:
+        held_out, mean = self.batches.held_out, self.networks.mean
+        shown = set(held_out[np.linspace(0, len(held_out) - 1, min(SAMPLE_GLYPHS, len(held_out))).astype(int)].tolist())
+        sums: dict[str, float] = {}
+        sheet: list[tuple[Images, Images, Images]] = []
+        size = self.settings.batch_size
+        for start in range(0, len(held_out), size):
+            indices = held_out[start : start + size]
+            source, target, style_index = self.batches.pick(indices)
+            fake = mean(source, style_index)
+            for name, values in fidelity(to_ink(fake), to_ink(target)).items():
+                sums[name] = sums.get(name, 0.0) + float(values.sum())
+            rows = [row for row, index in enumerate(indices.tolist()) if index in shown]
+            sheet.append((to_ink8(source[rows]), to_ink8(fake[rows]), to_ink8(target[rows])))
+        if self.on_sample is not None:
+            sources, fakes, truths = (np.concatenate(column) for column in zip(*sheet, strict=True))
+            self.on_sample(self.step, sources, fakes, truths)
+        return {name: value / len(held_out) for name, value in sums.items()}
+
+    def _save(self) -> None:
+        state = {
+            "identity": self._identity(),
+            "settings": self.settings.model_dump(mode="json"),
+            "step": self.step,
+            "position": self.batches.sampler.position,
+            "bad_in_a_row": self.bad_in_a_row,
+            "skipped_steps": self.skipped_steps,
+            "figures": self.figures,
+            "best": self.best,
+            "balance": self.networks.balance.state(),
+        }
+        save_state(self.folder / STATE, self.networks.groups(), state)
+        self._save_generator(LATEST)
+
+    def _save_generator(self, name: str) -> None:
+        header = CheckpointHeader(
+            network=self.network,
+            canvas=self.pairs.canvas,
+            styles=list(self.pairs.styles),
+            step=self.step,
+            pairs=self.pairs.fingerprint,
+            figures={name: round(value, 6) for name, value in self.figures.items()},
+            metadata=self.metadata,
+            versions=current_versions(torch.__version__),
+        )
+        save_generator(self.folder / name, self.networks.mean, header)
+
+    def _identity(self) -> dict[str, Any]:
+        """What a resumed run must share with the interrupted one."""
+        return {
+            "network": self.network.model_dump(mode="json"),
+            "canvas": self.pairs.canvas.to_json(),
+            "set of pairs": self.pairs.fingerprint,
+        }
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end training after the step under way; a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def ask_to_stop(number: int, frame: FrameType | None) -> None:
+            self.interrupted = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        try:
+            for number in before:
+                signal.signal(number, ask_to_stop)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _rates(settings: TrainSettings, step: int, total: int, epoch: int) -> tuple[float, float]:
+    """Learning rates of generator and discriminator at a step."""
+    if settings.lr_schedule == "cosine":
+        factor = 0.5 * (1.0 + math.cos(math.pi * step / total))
+        rates = settings.lr_generator * factor, settings.lr_discriminator * factor
+    elif settings.lr_schedule == "epoch":
+        factor = settings.lr_decay**epoch
+        # A floor above the rate itself must not raise it.
+        rates = (
+            max(settings.lr_generator * factor, min(settings.lr_floor_generator, settings.lr_generator)),
+            max(settings.lr_discriminator * factor, min(settings.lr_floor_discriminator, settings.lr_discriminator)),
+        )
+    else:
+        rates = settings.lr_generator, settings.lr_discriminator
+    rise = min(1.0, (step + 1) / settings.lr_warmup) if settings.lr_warmup else 1.0
+    return rates[0] * rise, rates[1] * rise
+
+
+def _rounded(value: float) -> float | None:
+    """Six digits, so that files stay short; None for what is not finite, since JSON has no NaN."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
