@@ -82,6 +82,9 @@ rm -f "$stamp"
 
 pip() { PIP_ROOT_USER_ACTION=ignore "$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"; }
 
+# Compiling every module in advance takes minutes for torch; Python compiles what is imported.
+pip_install() { pip install --no-compile "$@"; }
+
 # --- potrace: the C library through pypotrace, else potracer; both are the module `potrace` ---------
 
 python_headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
@@ -115,7 +118,7 @@ install_potrace() {
     fi
     say "building pypotrace"
     log=$(mktemp)
-    if pip install "pypotrace>=0.3" >"$log" 2>&1 &&
+    if pip_install "pypotrace>=0.3" >"$log" 2>&1 &&
         "$venv/bin/python" -c 'import potrace' 2>>"$log"; then
         rm -f "$log"
         return 0
@@ -125,7 +128,7 @@ install_potrace() {
     rm -f "$log"
     say "NOTICE: using potracer instead, in pure Python: the same outlines, many times slower."
     say "NOTICE: with the libraries above in place, 'rm -r $venv && make setup' changes to the fast one."
-    pip install potracer
+    pip_install potracer
 }
 
 install_potrace
@@ -147,11 +150,11 @@ for requirement in project["dependencies"] + project["optional-dependencies"]["d
     if not requirement.startswith("pypotrace"):
         print(requirement)
 LIST
-    pip install -r "$requirements" && pip install --no-deps -e . || failed=yes
+    pip_install -r "$requirements" && pip_install --no-deps -e . || failed=yes
     rm -f "$requirements"
 else
     # One call, so that the resolver picks torch and torchvision that belong together.
-    pip install -e ".[dev]" || failed=yes
+    pip_install -e ".[dev]" || failed=yes
 fi
 [ "${failed:-no}" = no ] || fail "pip failed (see above); check the network and the disk, then run make setup again"
 

@@ -28,13 +28,13 @@ case "$*" in
     "-m pip --version") ;;
     "-m pip show"*potracer) [ -e "$STATE/has-potracer" ] ;;
     "-m pip"*)
-        echo "$*" | sed 's/ --quiet --disable-pip-version-check --no-input//; s/^-m //' >>"$STATE/log"
+        echo "$*" | sed 's/ --quiet --disable-pip-version-check --no-input//; s/ --no-compile//; s/^-m //' >>"$STATE/log"
         case "$*" in
-            *"install pypotrace"*)
+            *" pypotrace>"*)
                 if [ -e "$STATE/no-build" ]; then echo "error: potracelib.h is missing"; exit 1; fi
                 touch "$STATE/has-pypotrace" ;;
-            *"install potracer"*) touch "$STATE/has-potracer" ;;
-            *"install -r "*) cp "${*##* }" "$STATE/requirements" ;;
+            *"install "*" potracer"*) touch "$STATE/has-potracer" ;;
+            *" -r "*) cp "${*##* }" "$STATE/requirements" ;;
             *) [ ! -e "$STATE/no-network" ] ;;
         esac ;;
     "-c ") ;;
