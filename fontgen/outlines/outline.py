@@ -104,7 +104,7 @@ class Outline:
                     splines += cubic_to_splines(start, *segment, tolerance=tolerance_em)
                 else:
                     splines.append(segment)
-            rounded = _rounded(_reversed(splines), units_per_em)
+            rounded = _rounded(_with_implied_points(_reversed(splines), 0.5 / units_per_em), units_per_em)
             if not rounded:
                 continue
             pen.moveTo(rounded[-1][-1])
@@ -170,6 +170,22 @@ def _rounded(contour: Sequence[Segment], units_per_em: int) -> list[Segment]:
     return _without_collinear(segments)
 
 
+def _with_implied_points(contour: Sequence[Segment], slack: float) -> list[Segment]:
+    """Splines that meet within `slack` of the middle of their neighbouring off-curve points made one.
+
+    TrueType puts an on-curve point there without storing it.
+    """
+    joined: list[Segment] = []
+    for segment in contour:
+        if joined and len(joined[-1]) > 1 and len(segment) > 1:
+            (x0, y0), (x, y), (x1, y1) = joined[-1][-2], joined[-1][-1], segment[0]
+            if abs((x0 + x1) / 2 - x) <= slack and abs((y0 + y1) / 2 - y) <= slack:
+                joined[-1] = (*joined[-1][:-1], *segment)
+                continue
+        joined.append(segment)
+    return joined
+
+
 def _round_point(point: Point, units_per_em: int) -> Point:
     # floor(x + 1/2), as fontTools' otRound: a tie goes the same way on both sides of the origin.
     return (point[0] * units_per_em + 0.5) // 1, (point[1] * units_per_em + 0.5) // 1
@@ -179,6 +195,8 @@ def _on_chord(point: Point, start: Point, end: Point) -> bool:
     """Whether an integer point lies on the straight line from `start` to `end`, ends included."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     px, py = point[0] - start[0], point[1] - start[1]
+    if dx == 0 == dy:
+        return px == 0 == py
     return dx * py == dy * px and 0 <= px * dx + py * dy <= dx * dx + dy * dy
 
 
