@@ -17,6 +17,7 @@ _TRIMS = np.array([(a, b) for a in range(6) for b in range(6) if a + b <= 6])  #
 
 _SURE_AXIS_PX, _SURE_PX = 11.0, 30.0
 _SURE_RMS_PX = 0.015
+_TOUCHING = 2  # points between runs
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,15 @@ class StraightRun:
     def foot(self, z: complex) -> complex:
         """The point of the line nearest to z."""
         return self.middle + self.direction * ((z - self.middle) * self.direction.conjugate()).real
+
+
+@dataclass
+class _Run:
+    first: int
+    last: int
+    span: int
+    sure: bool
+    crowded: bool = False
 
 
 def find_lines(
@@ -54,11 +64,15 @@ def find_lines(
     slack = np.maximum(sin(radians(snap_degrees)), 2 * half_unit_px / np.maximum(length, 1.0))
     level, upright = np.abs(direction.imag) < slack, np.abs(direction.real) < slack
     direction = np.where(level, np.sign(direction.real), np.where(upright, 1j * np.sign(direction.imag), direction))
-    sure = (length >= np.where(level | upright, _SURE_AXIS_PX, _SURE_PX)) & (
-        lines.rms < _SURE_RMS_PX + 5 * features.noise_px
-    )
+    sure = length >= np.where(level | upright, _SURE_AXIS_PX, _SURE_PX)
+    sure &= lines.rms < _sure_rms_px(features)
     columns = (first, last, lines.middle, direction, sure)
     return [StraightRun(*run) for run in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _sure_rms_px(features: Features) -> float:
+    """What a line may stray by when it is beyond doubt: strokes wobble by some five times their tremble."""
+    return _SURE_RMS_PX + 5 * features.noise_px
 
 
 def _candidates(features: Features, bounds: list[int], rms_px: float) -> tuple[Ints, Ints]:
@@ -105,7 +119,7 @@ def _trimmed(features: Features, first: Ints, last: Ints) -> tuple[Ints, Ints]:
     length = (last - first)[:, None]
     low = first[:, None] + length * _TRIMS[:, 0] // _EIGHTHS
     high = last[:, None] - length * _TRIMS[:, 1] // _EIGHTHS
-    good = features.moments.lines(low, high).rms < _SURE_RMS_PX + 5 * features.noise_px
+    good = features.moments.lines(low, high).rms < _sure_rms_px(features)
     good &= high - low >= 2 * WIDE
     best = np.argmax(np.where(good, high - low, -1), axis=1)
     rows = np.nonzero(good.any(axis=1))[0]
@@ -113,23 +127,36 @@ def _trimmed(features: Features, first: Ints, last: Ints) -> tuple[Ints, Ints]:
 
 
 def _joined(features: Features, first: Ints, last: Ints, bounds: list[int], rms_px: float) -> tuple[Ints, Ints]:
-    """Runs that continue each other made one; runs that overlap divided between them."""
+    """Runs that continue each other made one, and short runs that touch others left to the curves.
+
+    Nothing is added to a line beyond doubt that would make it doubtful. A run of short straight pieces, each
+    at a small angle to the next, is what a curve looks like.
+    """
     if first.size < 2:
         return first, last
+    sure_px = _sure_rms_px(features)
+    sure = (features.moments.lines(first, last).rms < sure_px) & (last - first >= 2 * WIDE)
     together = features.moments.lines(first[:-1], last[1:]).rms
     spans = [bisect_right(bounds, at) for at in first.tolist()]
-    starts, ends = [int(first[0])], [int(last[0])]
-    for k in range(1, first.size):
-        a, b = int(first[k]), int(last[k])
-        if spans[k] == spans[k - 1] and a - ends[-1] < 2 * NARROW and together[k - 1] < rms_px:
-            # Neighbours along a gentle curve would join one by one: the whole must be straight.
-            whole = features.moments.lines(np.array([starts[-1]]), np.array([b]))
-            if whole.rms[0] < rms_px:
-                ends[-1] = b
+    runs: list[_Run] = []
+    for a, b, span, certain, rms in zip(
+        first.tolist(), last.tolist(), spans, sure.tolist(), [np.inf, *together.tolist()], strict=True
+    ):
+        if runs and runs[-1].span == span:
+            previous = runs[-1]
+            limit = sure_px if certain or previous.sure else rms_px
+            if a - previous.last < 2 * NARROW and rms < limit:
+                # Neighbours along a gentle curve would join one by one: the whole must be straight.
+                whole = features.moments.lines(np.array([previous.first]), np.array([b]))
+                if whole.rms[0] < limit:
+                    previous.last, previous.sure = b, certain or previous.sure
+                    continue
+            if a <= previous.last + _TOUCHING:
+                previous.crowded = True
+                split = previous.last if previous.sure else a - 1 if certain else (a + previous.last) // 2
+                previous.last = min(previous.last, split)
+                runs.append(_Run(max(a, split + 1), b, span, certain, crowded=True))
                 continue
-        if a <= ends[-1]:
-            middle = (a + ends[-1]) // 2
-            ends[-1], a = middle, middle + 1
-        starts.append(a)
-        ends.append(b)
-    return np.array(starts), np.array(ends)
+        runs.append(_Run(a, b, span, certain))
+    kept = [run for run in runs if run.last > run.first and (run.sure or not run.crowded)]
+    return np.array([run.first for run in kept], np.int64), np.array([run.last for run in kept], np.int64)
