@@ -28,7 +28,7 @@ case "$*" in
     "-m pip --version") ;;
     "-m pip show"*potracer) [ -e "$STATE/has-potracer" ] ;;
     "-m pip"*)
-        echo "$*" | sed 's/ --quiet --disable-pip-version-check --no-input//; s/ --no-compile//; s/^-m //' >>"$STATE/log"
+        echo "$*" | sed 's/^-m //; s/ --quiet//; s/ --disable-[a-z-]*//; s/ --no-[ci][a-z]*//g' >>"$STATE/log"
         case "$*" in
             *" pypotrace>"*)
                 if [ -e "$STATE/no-build" ]; then echo "error: potracelib.h is missing"; exit 1; fi
