@@ -64,6 +64,14 @@ def edge_loops(ink8: NDArray[np.uint8], *, step_px: float, smallest_px2: float) 
     return resampled(loops, step_px=step_px, noise_px=0.0, blur_px=blur_px)
 
 
+def enclosed_areas(points: Complexes, starts: Ints) -> Floats:
+    """Area of every loop of `points`, positive where the ink is inside; loops repeat their first point at the end."""
+    crosses = (np.conj(points[:-1]) * points[1:]).imag
+    crosses[starts[1:-1] - 1] = 0.0  # from loop to loop
+    areas: Floats = np.add.reduceat(crosses, starts[:-1]) / 2
+    return areas
+
+
 def pixel_loops(ink8: NDArray[np.uint8], *, smallest_px2: float) -> list[Complexes]:
     """Corners of the loops along the pixel borders themselves, ink being what is at least half covered."""
     values = np.zeros((ink8.shape[0] + 2 * _PAD, ink8.shape[1] + 2 * _PAD), np.float32)

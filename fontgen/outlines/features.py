@@ -7,6 +7,7 @@ counted in points, so that they widen with the step that a noisy edge is given.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,16 +54,16 @@ class Features:
     step_px: float
 
 
-def find_features(loops: Loops, *, corner_radius_px: float, corner_ease: float = 1.0) -> Features:
+def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: float = 1.0) -> Features:
     """Measure every point of the loops.
 
     A bend is a corner where its sides, prolonged, meet no further from the edge than an arc of
     `corner_radius_px` would leave them, beyond `corner_ease` times what pixels and blur cut off anyway.
     A point is straight where its surroundings stray from a line by no more than the noise explains.
     """
+    loops = windows.loops
     counts = np.diff(loops.starts)
     owner = np.repeat(np.arange(counts.size), counts)
-    windows = Windows(loops)
     ahead_position, ahead_direction = _side_kernels()
     slope = np.arange(-_DIRECTION, _DIRECTION + 1.0)
     smooth, along, after_place, after_slope, before_place, before_slope = windows.weighted(
@@ -135,6 +136,7 @@ def _rolled(rank: Floats, owner: Ints, starts: Ints, counts: Ints) -> Ints:
     return order
 
 
+@cache
 def _side_kernels() -> tuple[Floats, Floats]:
     """Weights of the points -_SIDE.._SIDE that extrapolate position and derivative at 0 from those ahead."""
     k = np.arange(CORNER_CUT, _SIDE + 1.0)

@@ -21,15 +21,17 @@ _LONGEST_STEP_PX = 0.8
 _HALF_WIDE, _HALF_NARROW = 6, 4
 
 
-def settle(loops: Loops) -> Loops:
+def settle(loops: Loops) -> Windows:
     """Measure the roughness; smooth a rough edge and give it points further apart.
 
     Roughness is the median distance of the points from parabolas through 13 of them.
     """
-    smooth, smoother = Windows(loops).weighted(savitzky_golay(_HALF_NARROW), savitzky_golay(_HALF_WIDE))
+    windows = Windows(loops)
+    (smoother,) = windows.weighted(savitzky_golay(_HALF_WIDE))
     noise_px = max(0.0, float(np.median(np.abs(loops.points - smoother))) - _CALM_PX)
     if noise_px == 0.0:
-        return loops
+        return windows
+    (smooth,) = windows.weighted(savitzky_golay(_HALF_NARROW))
     step_px = min(_LONGEST_STEP_PX, STEP_PX + _STEP_PER_NOISE * noise_px)
     parts = np.split(smooth, loops.starts[1:-1])
-    return resampled(parts, step_px=step_px, noise_px=noise_px, blur_px=loops.blur_px)
+    return Windows(resampled(parts, step_px=step_px, noise_px=noise_px, blur_px=loops.blur_px))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
-from fontgen.outlines.edge import edge_loops, pixel_loops
+from fontgen.outlines.edge import edge_loops, enclosed_areas, pixel_loops
 from fontgen.outlines.features import find_features
 from fontgen.outlines.noise import STEP_PX, settle
 from fontgen.outlines.outline import Contour, Outline, signed_area
@@ -66,13 +66,13 @@ def _fitted(ink8: NDArray[np.uint8], canvas: Canvas, settings: TraceSettings) ->
         snap_degrees=settings.snap_degrees,
         half_unit_px=0.0005 * px_per_em,
     )
+    areas_em2 = enclosed_areas(features.points, features.starts) / px_per_em**2
     contours: list[Contour] = []
-    for index, fitted in enumerate(refit(features, limits)):
+    for index, (fitted, area_em2) in enumerate(zip(refit(features, limits), areas_em2.tolist(), strict=True)):
         contour = _contour(fitted, canvas)
-        points = features.points[features.starts[index] : features.starts[index + 1] - 1]
-        loop = _contour([(z,) for z in points.tolist()], canvas)
-        if not _alike(signed_area(contour), signed_area(loop), px_per_em):
-            contour = loop
+        if not _alike(signed_area(contour), area_em2, px_per_em):
+            points = features.points[features.starts[index] : features.starts[index + 1] - 1]
+            contour = _contour([(z,) for z in points.tolist()], canvas)
         contours.append(contour)
     return contours
 

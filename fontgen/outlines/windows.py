@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from fontgen.outlines.edge import Complexes, Floats, Ints, Loops
 
@@ -50,6 +52,7 @@ class Windows:
     """Sums over the surroundings of every point."""
 
     def __init__(self, loops: Loops) -> None:
+        self.loops = loops
         wrapped, self._centre = _wrapped(loops.starts, np.diff(loops.starts))
         self._z = loops.points[wrapped]
         self._moments = Moments.of(self._z - self._z.mean())
@@ -60,15 +63,19 @@ class Windows:
         weights = np.zeros((2 * half + 1, len(kernels)))
         for column, kernel in enumerate(kernels):
             weights[half - kernel.size // 2 : half + kernel.size // 2 + 1, column] = kernel
-        rows = self._centre[:, None] + np.arange(-half, half + 1)
-        x, y = self._z.real[rows] @ weights, self._z.imag[rows] @ weights
-        return list(np.ascontiguousarray((x + 1j * y).T))
+        rows = self._centre - half
+        x, y = (
+            (weights.T @ np.ascontiguousarray(sliding_window_view(part, 2 * half + 1).T))[:, rows]
+            for part in (self._z.real.copy(), self._z.imag.copy())
+        )
+        return list(x + 1j * y)
 
     def line_rms(self, half: int) -> Floats:
         """rms distance of the points half to either side from their line."""
         return self._moments.lines(self._centre - half, self._centre + half).rms
 
 
+@cache
 def savitzky_golay(half: int) -> Floats:
     """Weights whose sum is the value at the centre of the least squares parabola over 2 half + 1 points."""
     k = np.arange(-half, half + 1.0)
