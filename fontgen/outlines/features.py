@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from fontgen.outlines.edge import Complexes, Floats, Ints, Loops
 from fontgen.outlines.windows import Moments, Windows, savitzky_golay
 
-CORNER_CUT = 2
-"""Points this near a corner are rounded off by the pixels themselves and say nothing of its sides."""
-
-_SIDE = 8  # the side of a corner is judged by the points CORNER_CUT.._SIDE from it
+_CUT = 2  # points this near a corner are rounded off by the pixels themselves
+_LARGEST_CUT = 8
+_SIDE = 6  # the side of a corner is judged by this many points and one, beginning where it is not cut
 NARROW, WIDE = 6, 11
 """Half widths of the windows for straightness, in points: 6 and 11 px across at the usual step."""
 
@@ -52,6 +51,8 @@ class Features:
     moments: Moments
     noise_px: float
     step_px: float
+    corner_cut: int
+    """Points this near a corner say nothing of its sides."""
 
 
 def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: float = 1.0) -> Features:
@@ -64,7 +65,9 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
     loops = windows.loops
     counts = np.diff(loops.starts)
     owner = np.repeat(np.arange(counts.size), counts)
-    ahead_position, ahead_direction = _side_kernels()
+    # An arc of 90 degrees reaches 0.8 of its radius to either side of its middle.
+    cut = min(_LARGEST_CUT, _CUT + round(0.8 * corner_radius_px / loops.step_px))
+    ahead_position, ahead_direction = _side_kernels(cut)
     slope = np.arange(-_DIRECTION, _DIRECTION + 1.0)
     smooth, along, after_place, after_slope, before_place, before_slope = windows.weighted(
         savitzky_golay(_DIRECTION),
@@ -109,6 +112,7 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
         moments=Moments.of(points),
         noise_px=loops.noise_px,
         step_px=loops.step_px,
+        corner_cut=cut,
     )
 
 
@@ -137,13 +141,14 @@ def _rolled(rank: Floats, owner: Ints, starts: Ints, counts: Ints) -> Ints:
 
 
 @cache
-def _side_kernels() -> tuple[Floats, Floats]:
-    """Weights of the points -_SIDE.._SIDE that extrapolate position and derivative at 0 from those ahead."""
-    k = np.arange(CORNER_CUT, _SIDE + 1.0)
+def _side_kernels(cut: int) -> tuple[Floats, Floats]:
+    """Weights of the points around one that extrapolate its position and derivative from those cut and more ahead."""
+    side = cut + _SIDE
+    k = np.arange(cut, side + 1.0)
     inverse = np.linalg.pinv(np.stack([np.ones_like(k), k], axis=1))
-    position, direction = np.zeros(2 * _SIDE + 1), np.zeros(2 * _SIDE + 1)
-    position[_SIDE + CORNER_CUT :] = inverse[0]
-    direction[_SIDE + CORNER_CUT :] = inverse[1]
+    position, direction = np.zeros(2 * side + 1), np.zeros(2 * side + 1)
+    position[side + cut :] = inverse[0]
+    direction[side + cut :] = inverse[1]
     return position, direction
 
 

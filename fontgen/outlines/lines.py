@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.outlines.edge import Ints
-from fontgen.outlines.features import CORNER_CUT, NARROW, WIDE, Features
+from fontgen.outlines.features import NARROW, WIDE, Features
 
 _EIGHTHS = 8
 _TRIMS = np.array([(a, b) for a in range(6) for b in range(6) if a + b <= 6])  # eighths taken off either end
@@ -81,7 +81,7 @@ def _candidates(features: Features, bounds: list[int], rms_px: float) -> tuple[I
     begin, end = edge[:-1], edge[1:]
     inner = end - begin >= 4  # the step from one loop to the next is not a stretch
     begin, end = begin[inner], end[inner]
-    cut = np.where(end - begin >= 10, CORNER_CUT, 1)
+    cut = np.where(end - begin >= 5 * features.corner_cut, features.corner_cut, 1)
     low, high = begin + cut, end - cut
     sharp = features.corner[begin] & features.corner[end]
     whole = sharp & (features.moments.lines(low, high).rms < rms_px)

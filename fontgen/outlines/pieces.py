@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from fontgen.outlines.features import CORNER_CUT, Features
+from fontgen.outlines.features import Features
 from fontgen.outlines.lines import StraightRun
 
 _NAN = complex("nan")
-_NEAR = 5
-"""A line that ends this few points before a corner reaches it."""
+_NEAR = 3
+"""A line that ends this few points before what a corner cuts reaches the corner."""
 
+_FURTHEST_CORNER_PX = 2.0
 _MIN_TURN = 0.12  # radians between an extremum and the ends of its curve: less is a wobble
 _HOPELESS = 100
 
@@ -130,14 +131,14 @@ def _corner_place(
         return _Place(complex(features.smooth[at]), False, direction, direction)
     p, u = complex(features.before[0][at]), complex(features.before[1][at])
     q, v = complex(features.after[0][at]), complex(features.after[1][at])
-    if before and before[-1].last >= last_of - _NEAR:
+    if before and before[-1].last >= last_of - features.corner_cut - _NEAR:
         p, u = before[-1].middle, before[-1].direction
-    if after and after[0].first <= at + _NEAR:
+    if after and after[0].first <= at + features.corner_cut + _NEAR:
         q, v = after[0].middle, after[0].direction
     here = complex(features.points[at])
     if abs((u.conjugate() * v).imag) > 0.15:
         meeting = _meet(p, u, q, v)
-        if abs(meeting - here) < 3.0:
+        if abs(meeting - here) < _FURTHEST_CORNER_PX + features.corner_cut * features.step_px:
             return _Place(meeting, True)
     return _Place(here, True)
 
@@ -161,13 +162,20 @@ def _span(
     z, at, direction, corner = start.z, float(first), start.leave, start.sharp
     for k, run in enumerate(runs):
         head = run.foot(complex(features.points[run.first]))
-        if k == 0 and run.first <= first + _NEAR and start.sharp:
+        if k == 0 and run.first <= first + features.corner_cut + _NEAR and start.sharp:
             head = z
         elif k > 0 and (joint := _joint(features, runs[k - 1], run)) is not None:
             pieces[-1].p3 = head = joint
         else:
             pieces += _curves(
-                features, at + CORNER_CUT * corner, float(run.first), z, head, direction, run.direction, extrema
+                features,
+                at + features.corner_cut * corner,
+                float(run.first),
+                z,
+                head,
+                direction,
+                run.direction,
+                extrema,
             )
         tail = run.foot(complex(features.points[run.last]))
         begins = float(first) if head == start.z else float(run.first)
@@ -185,13 +193,13 @@ def _span(
             )
         )
         z, at, corner = tail, float(run.last), False
-    if pieces and pieces[-1].line and end.sharp and at >= last - _NEAR:
+    if pieces and pieces[-1].line and end.sharp and at >= last - features.corner_cut - _NEAR:
         pieces[-1].p3, pieces[-1].reach = end.z, (pieces[-1].reach[0], float(last))
     else:
         pieces += _curves(
             features,
-            at + CORNER_CUT * corner,
-            float(last - CORNER_CUT * end.sharp),
+            at + features.corner_cut * corner,
+            float(last - features.corner_cut * end.sharp),
             z,
             end.z,
             direction,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fontgen.outlines.features import CORNER_CUT, Features
+from fontgen.outlines.features import Features
 from fontgen.outlines.fit import SAMPLES, fit_cubics
 from fontgen.outlines.lines import find_lines
 from fontgen.outlines.pieces import Piece, find_bounds, find_extrema, loop_pieces
@@ -105,7 +105,7 @@ def _measure_lines(features: Features, lines: list[Piece]) -> None:
     p0, p3 = (np.array([getattr(line, name) for line in lines]) for name in ("p0", "p3"))
     first, last = np.array([line.reach for line in lines]).T
     share = np.linspace(0.0, 1.0, SAMPLES)
-    inset = np.minimum(CORNER_CUT, (last - first) / 4)
+    inset = np.minimum(features.corner_cut, (last - first) / 4)
     at = np.rint((first + inset)[:, None] + (last - first - 2 * inset)[:, None] * share).astype(np.int64)
     along = (p3 - p0) / np.maximum(np.abs(p3 - p0), 1e-9)
     away = ((features.points[at] - p0[:, None]) * np.conj(along)[:, None]).imag

@@ -38,10 +38,10 @@ def write_svg(path: Path, outline: Outline, units_per_em: int = 1000) -> None:
 
 
 def svg_text(outline: Outline, units_per_em: int = 1000) -> str:
-    top = round((1.0 + DEFAULT_DESCENDER_EM) * units_per_em)
+    top = _number(-(1.0 + DEFAULT_DESCENDER_EM) * units_per_em)
     data = "\n".join(_path_data(contour, units_per_em) for contour in outline.contours)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {-top} {units_per_em} {units_per_em}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {top} {units_per_em} {units_per_em}" '
         f'overflow="visible">\n<g transform="scale(1 -1)">\n<path d="{data}"/>\n</g>\n</svg>\n'
     )
 
