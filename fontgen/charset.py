@@ -257,3 +257,19 @@ def parse_charset(expression: str, *, folder: Path = Path()) -> Codepoints:
     if not codepoints:
         raise CharsetError(f"charset {expression!r}: no characters are left; check the sets it combines")
     return codepoints
+
+
+def block_counts(codepoints: Iterable[int]) -> dict[str, int]:
+    """How many codepoints fall into each named block, the largest first; the rest under "other"."""
+    rows = [
+        (first, last, name) for name, ranges in BLOCKS.items() for first, last in ranges if name not in _OVERLAPPING
+    ]
+    counts: dict[str, int] = {}
+    for codepoint in codepoints:
+        name = next((name for first, last, name in rows if first <= codepoint <= last), "other")
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+_OVERLAPPING = {"latin1", "gb18030-2022"}
+"""Blocks that contain others."""

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from fontgen.canvas import Canvas, Placement
 from fontgen.errors import ImageError
 from fontgen.fonts.face import FontRef, open_face
+from fontgen.glyphs.pairs import sample
 from fontgen.glyphs.render import render_ink
 
 CALIBRATION_SIZE_PX = 96
-"""Grey edges carry position far below a pixel: 120 glyphs at 96 px repeat to about 0.0005 em."""
+"""Grey edges carry position far below a pixel: 240 glyphs at 96 px repeat to about 0.001 em at the em box's corners."""
 
-SAMPLE_GLYPHS = 120
+SAMPLE_GLYPHS = 240
+
+_FEWEST_IDEOGRAPHS = 40
 
 _KEPT_SHARE = 0.8
 """Glyphs that count: the fifth that agrees least is often drawn after another model, not misplaced."""
@@ -51,6 +54,15 @@ def soft_iou(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
     either = np.maximum(a, b).sum(axis=axes, dtype=np.int64)
     agreement: NDArray[np.float64] = both / np.maximum(either, 1)
     return agreement
+
+
+def calibration_sample(shared: Sequence[int]) -> list[int]:
+    """The shared characters to measure on: ideographs alone where there are enough of them.
+
+    Kana and Latin are drawn to another size than ideographs, differently so in every font.
+    """
+    ideographs = [c for c in shared if 0x3400 <= c <= 0x9FFF or 0x20000 <= c <= 0x3FFFF]
+    return sample(ideographs if len(ideographs) >= _FEWEST_IDEOGRAPHS else shared, SAMPLE_GLYPHS)
 
 
 def calibrate(

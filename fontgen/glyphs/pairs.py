@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -17,13 +17,12 @@ from fontgen.canvas import Canvas, Placement
 from fontgen.errors import ImageError, codepoint_name, writing
 from fontgen.files import read_json, write_json
 from fontgen.fonts.face import FontRef, open_face
-from fontgen.glyphs.render import box_fit, render_ink, resample_ink
+from fontgen.glyphs.render import Fit, box_fit, render_ink, resample_ink
 from fontgen.glyphs.store import ImageFolder
 from fontgen.parallel import parallel_map
 
 PAIRS = "pairs.json"
 _FORMAT = "fontgen-pairs"
-Fit = Literal["em", "box"]
 
 
 @dataclass(frozen=True)

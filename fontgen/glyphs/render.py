@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from fontgen.fonts.face import Face, FontRef, open_face
 from fontgen.glyphs.store import image_name, write_ink, write_manifest
 from fontgen.parallel import parallel_map
 from fontgen.report import Report
+
+Fit = Literal["em", "box"]
+"""em: glyphs keep their place in the em box. box: each glyph's bounding box fills it (zi2zi's auto fit)."""
 
 
 def render_ink(face: Face, codepoint: int, canvas: Canvas, placement: Placement | None = None) -> NDArray[np.uint8]:
@@ -66,33 +69,46 @@ def resample_ink(ink: NDArray[np.uint8], canvas: Canvas, onto: Canvas) -> NDArra
 class _RenderJob:
     """Picklable: draws one codepoint into a folder."""
 
-    def __init__(self, output: Path, canvas: Canvas, placement: Placement | None) -> None:
-        self.output, self.canvas, self.placement = output, canvas, placement
+    def __init__(self, output: Path, canvas: Canvas, placement: Placement | None, fit: Fit) -> None:
+        self.output, self.canvas, self.placement, self.fit = output, canvas, placement, fit
 
     def __call__(self, item: tuple[int, FontRef]) -> tuple[int, dict[str, Any] | None, str]:
         codepoint, ref = item
         try:
             face = open_face(ref)
-            write_ink(self.output / image_name(codepoint), render_ink(face, codepoint, self.canvas, self.placement))
-            return codepoint, {"advance_em": round(face.advance_em(codepoint), 6)}, ""
+            record: dict[str, Any] = {"advance_em": round(face.advance_em(codepoint), 6)}
+            placement = self.placement
+            if self.fit == "box":
+                placement = box_fit(face, codepoint, self.canvas)
+                record["fit"] = placement.to_json()
+            ink = render_ink(face, codepoint, self.canvas, placement)
         except GlyphError as error:
             return codepoint, None, str(error)
+        write_ink(self.output / image_name(codepoint), ink)
+        return codepoint, record, ""
 
 
 def render_folder(
-    refs: Mapping[int, FontRef], canvas: Canvas, output: Path, *, placement: Placement | None = None
+    refs: Mapping[int, FontRef],
+    canvas: Canvas,
+    output: Path,
+    *,
+    placement: Placement | None = None,
+    fit: Fit = "em",
 ) -> Report:
-    """Render codepoint -> font into a folder of glyph images with a manifest."""
+    """Render codepoint -> font into a folder of glyph images with a manifest.
+
+    The manifest records each glyph's advance and, with `fit="box"`, the placement that fitted it.
+    """
     report = Report("render")
     glyphs: dict[int, dict[str, Any]] = {}
-    for codepoint, record, problem in parallel_map(_RenderJob(output, canvas, placement), refs.items()):
+    for codepoint, record, problem in parallel_map(_RenderJob(output, canvas, placement, fit), refs.items()):
         if record is None:
             report.add_failed(codepoint, problem)
         else:
             glyphs[codepoint] = record
             report.add_done(codepoint)
-    fonts = sorted({str(ref) for ref in refs.values()})
-    provenance: dict[str, Any] = {"fonts": fonts}
+    provenance: dict[str, Any] = {"fonts": sorted({ref.path.name for ref in refs.values()})}
     if placement is not None:
         provenance["placement"] = placement.to_json()
     write_manifest(output, canvas, glyphs, provenance)

@@ -6,8 +6,9 @@ Inside fontgen ink is 1 (float32) or 255 (uint8); the inversion happens here, at
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,11 @@ class ImageFolder:
             raise ImageError(f"{self.root}: no image of {codepoint_name(codepoint)}")
         return read_ink(self.files[codepoint], size_px=self.canvas.size_px)
 
+    def subset(self, codepoints: Iterable[int]) -> ImageFolder:
+        """The same folder, seen through some of its glyphs."""
+        wanted = set(codepoints)
+        return replace(self, files={c: path for c, path in self.files.items() if c in wanted})
+
     def __iter__(self) -> Iterator[int]:
         return iter(self.files)
 
@@ -187,6 +193,17 @@ def _majority_size(files: Mapping[int, Path]) -> int:
     if not counts:
         raise ImageError(f"{next(iter(files.values())).parent}: none of its images can be read")
     return max(counts, key=lambda size: (counts[size], size))
+
+
+@contextmanager
+def keeping_records(root: Path, keep: Container[int]) -> Iterator[None]:
+    """Let a stage write a manifest for part of a folder: records of the other glyphs in `keep` come back after it."""
+    earlier = ImageFolder.open(root).glyphs if (root / MANIFEST).exists() else {}
+    yield
+    now = ImageFolder.open(root)
+    records = {codepoint: record for codepoint, record in {**earlier, **now.glyphs}.items() if codepoint in keep}
+    if records.keys() != now.glyphs.keys():
+        write_manifest(root, now.canvas, records, now.provenance)
 
 
 def write_manifest(

@@ -1,0 +1,141 @@
+"""Commands that work on fonts: assemble, check, diff, proof, evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fontgen.commands.options import FILE, FOLDER, codepoints_of, finish, json_option, save_json
+
+_font = click.argument("font", type=FILE)
+
+
+@click.command()
+@click.argument("images", metavar="DIR", type=FOLDER)
+@click.option("--base-font", type=FILE, help="The font that the glyphs join; without it a complete font is made.")
+@click.option("-o", "--output", required=True, type=FILE, help="FILE.ttf, FILE.otf or FILE.woff2.")
+@click.option("--family", help="Family name.")
+@click.option("--style", help="Style name, for instance Bold.")
+@click.option("--version", help="Version as X.YYY.")
+@click.option("--keep-existing", is_flag=True, help="Leave glyphs alone that the base font has.")
+@click.option("--face-index", default=0, show_default=True, type=click.IntRange(0), help="Which face of a TTC.")
+def assemble(
+    images: Path,
+    base_font: Path | None,
+    output: Path,
+    family: str | None,
+    style: str | None,
+    version: str | None,
+    keep_existing: bool,
+    face_index: int,
+) -> None:
+    """Put glyph images (or SVG outlines) into a font; all else of the base font stays.
+
+    \b
+    fontgen assemble build/cleaned --base-font MyFont.ttf -o MyFontPlus.ttf --family "My Font Plus"
+    """
+    from pydantic import ValidationError
+
+    from fontgen.errors import FontError
+    from fontgen.fonts.assemble import assemble as assemble_font
+    from fontgen.fonts.settings import FontSettings, NameSettings
+    from fontgen.stages.joining import folder_glyphs
+
+    given = {"family": family, "style": style, "version": version}
+    try:
+        names = NameSettings(**{key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        key = error.errors()[0]["loc"][0]
+        raise FontError(f"--{key} {given[str(key)]!r}: {error.errors()[0]['msg'].lower()}") from error
+    glyphs, failed = folder_glyphs(images)
+    report = assemble_font(
+        base_font, glyphs, output, FontSettings(names=names), keep_existing=keep_existing, face_index=face_index
+    )
+    report.failed.update(failed)
+    for notice in report.notices:
+        click.echo(f"note: {notice}", err=True)
+    finish(report)
+
+
+@click.command()
+@_font
+@click.option("--charset", metavar="SET", help="The characters that the font must have, no more and no fewer.")
+@json_option
+def check(font: Path, charset: str | None, json_file: Path | None) -> None:
+    """Check a font as a foundry would: sanitizer, FreeType, HarfBuzz, metrics, names, outlines.
+
+    \b
+    fontgen check build/demo/assemble/demo.ttf --json check.json
+    """
+    from fontgen.fonts.check import check_font
+
+    report = check_font(font, expected=set(codepoints_of(charset)) if charset else None)
+    save_json(json_file, report.to_json())
+    for check, level, message in report.rows():
+        click.echo(f"{level:<5} {check:<18} {message}")
+    click.echo(report.summary())
+    raise SystemExit(report.exit_status)
+
+
+@click.command()
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Also write a page with before and after.")
+@json_option
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when the fonts differ.")
+def diff(old: Path, new: Path, output: Path | None, json_file: Path | None, exit_code: bool) -> None:
+    """Compare two builds of a font: glyphs, metrics, features, names, size.
+
+    \b
+    fontgen diff MyFont-1.000.ttf MyFont-1.001.ttf -o diff.html
+    """
+    from fontgen.fonts.diff import diff_fonts
+
+    result = diff_fonts(old, new)
+    for line in result.text_lines():
+        click.echo(line)
+    save_json(json_file, result.to_json())
+    if output is not None:
+        result.write_html(output)
+    raise SystemExit(int(result.differs and exit_code))
+
+
+@click.command()
+@_font
+@click.option("--reference", type=FILE, help="A font to lay over: the source, the truth, the last version.")
+@click.option("-o", "--output", required=True, type=FILE, help="FILE.html")
+def proof(font: Path, reference: Path | None, output: Path) -> None:
+    """Write a page that shows a font: type in it, see every glyph. Opens from disk, needs no network.
+
+    \b
+    fontgen proof MyFont.ttf --reference NotoSansJP-Bold.otf -o proof.html
+    """
+    from fontgen.proof.page import write_proof
+
+    write_proof(font, output, reference=reference)
+    click.echo(f"{output}: written, {output.stat().st_size / 1e6:.1f} MB", err=True)
+
+
+@click.command()
+@_font
+@click.option("--truth", required=True, type=FILE, help="A font with the true glyphs.")
+@click.option("--charset", metavar="SET", help="Characters to measure; default: all of the truth's.")
+@click.option("--baseline", type=FILE, help="A font to measure beside it, for instance the source.")
+@json_option
+def evaluate(font: Path, truth: Path, charset: str | None, baseline: Path | None, json_file: Path | None) -> None:
+    """Measure a font against the true glyphs: IoU, L1, SSIM, position and weight at 256 px.
+
+    \b
+    fontgen evaluate build/demo/assemble/demo.ttf --truth fixtures/zen-maru-gothic-bold-truth.ttf
+    """
+    from fontgen.fonts.evaluate import evaluate_fonts
+
+    report = evaluate_fonts(font, truth, codepoints_of(charset) if charset else None, baseline=baseline)
+    for line in report.table_lines():
+        click.echo(line)
+    save_json(json_file, report.to_json())
+    raise SystemExit(report.exit_status)
+
+
+COMMANDS = (assemble, check, diff, proof, evaluate)

@@ -1,0 +1,193 @@
+"""Commands that work on folders of glyph images: render, infer, clean, register, gate, trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fontgen.commands.options import (
+    FILE,
+    FOLDER,
+    codepoints_of,
+    device_option,
+    finish,
+    json_option,
+    save_json,
+)
+
+_images = click.argument("images", metavar="DIR", type=FOLDER)
+_output = click.option("-o", "--output", required=True, type=FOLDER, help="Folder to write to.")
+_reference = click.option(
+    "--reference", type=FOLDER, help="Folder of the calibrated source glyph images, on the same canvas."
+)
+
+
+def _open(folder: Path) -> Any:
+    from fontgen.glyphs.store import ImageFolder
+
+    return ImageFolder.open(folder)
+
+
+@click.command()
+@click.argument("fonts", metavar="FONT...", nargs=-1, required=True, type=FILE)
+@click.option("--charset", required=True, metavar="SET", help="Characters to draw.")
+@_output
+@click.option("--canvas-size", default=256, show_default=True, type=click.IntRange(8, 8192), help="Pixels.")
+@click.option("--face-index", default=0, show_default=True, type=click.IntRange(0), help="Which face of a TTC.")
+@click.option("--location", multiple=True, metavar="TAG=VALUE", help="Where in a variable font; may be repeated.")
+def render(
+    fonts: tuple[Path, ...], charset: str, output: Path, canvas_size: int, face_index: int, location: tuple[str, ...]
+) -> None:
+    """Draw glyphs of fonts, tried in order, into a folder of PNGs.
+
+    \b
+    fontgen render fixtures/noto-sans-jp-bold.ttf --charset joyo -o build/images
+    """
+    from fontgen.canvas import Canvas
+    from fontgen.errors import CharsetError, codepoint_name
+    from fontgen.fonts.face import FontRef
+    from fontgen.fonts.stack import FontStack
+    from fontgen.glyphs.render import render_folder
+
+    axes = _axes(location)
+    stack = FontStack([FontRef.of(path, face_index, axes) for path in fonts])
+    resolution = stack.resolve(codepoints_of(charset))
+    if not resolution.refs:
+        state = "; ".join(f"{codepoint_name(c)} {s}" for c, s in list(resolution.lacking.items())[:5])
+        raise CharsetError(f"charset {charset!r}: none of its characters is in the fonts ({state})")
+    report = render_folder(resolution.refs, Canvas(size_px=canvas_size), output)
+    for codepoint, state in resolution.lacking.items():
+        report.add_failed(codepoint, f"{state} in the fonts")
+    finish(report)
+
+
+def _axes(location: tuple[str, ...]) -> dict[str, float]:
+    axes: dict[str, float] = {}
+    for item in location:
+        tag, _, value = item.partition("=")
+        try:
+            axes[tag] = float(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{item!r}: write it as wght=700", param_hint="--location") from error
+    return axes
+
+
+@click.command()
+@click.argument("recipe", type=FILE, required=False)
+@click.option("--checkpoint", type=FILE, help="A generator made by training.")
+@click.option("--source", type=FILE, help="The font to redraw; with --checkpoint.")
+@click.option("--charset", metavar="SET", help="Characters to draw; with --checkpoint.")
+@click.option("-o", "--output", type=FOLDER, help="Folder to write to; with --checkpoint.")
+@click.option("--style", default=0, show_default=True, type=click.IntRange(0), help="Style index.")
+@device_option
+def infer(
+    recipe: Path | None,
+    checkpoint: Path | None,
+    source: Path | None,
+    charset: str | None,
+    output: Path | None,
+    style: int,
+    device: str | None,
+) -> None:
+    """Draw missing characters: those of a recipe, or any with a checkpoint and a source font.
+
+    \b
+    fontgen infer pipelines/demo.toml
+    fontgen infer --checkpoint generator.safetensors --source NotoSansJP-Bold.otf --charset 龘靐 -o build/drawn
+    """
+    if recipe is not None:
+        if checkpoint or source or charset or output:
+            raise click.UsageError("a recipe says all: leave --checkpoint, --source, --charset and -o out")
+        from fontgen.commands.recipes import _until
+
+        _until("infer", recipe, device)
+    if checkpoint is None or source is None or charset is None or output is None:
+        raise click.UsageError("give a recipe, or all of --checkpoint, --source, --charset and -o")
+    from fontgen.stages.neural import infer_folder
+
+    finish(infer_folder(checkpoint, source, codepoints_of(charset), output, style_index=style, device=device or "auto"))
+
+
+@click.command()
+@_images
+@_output
+@_reference
+def clean(images: Path, output: Path, reference: Path | None) -> None:
+    """Repair thin white lines, pinholes, specks and grey veils; grey edges stay.
+
+    \b
+    fontgen clean build/drawn -o build/cleaned --reference build/source
+    """
+    from fontgen.glyphs.clean import clean_folder
+    from fontgen.glyphs.clean_settings import CleanSettings
+
+    finish(clean_folder(_open(images), output, _open(reference) if reference else None, settings=CleanSettings()))
+
+
+@click.command()
+@_images
+@click.option("--reference", required=True, type=FOLDER, help="Images of the same characters, rightly placed.")
+@_output
+def register(images: Path, reference: Path, output: Path) -> None:
+    """Measure how far a whole set lies off its reference, and shift it back.
+
+    \b
+    fontgen register build/cleaned --reference build/source -o build/registered
+    """
+    from fontgen.glyphs.register import register_folder
+    from fontgen.glyphs.register_settings import RegisterSettings
+
+    report = register_folder(_open(images), _open(reference), output, settings=RegisterSettings())
+    for key, value in report.figures.items():
+        click.echo(f"{key}: {value}")
+    finish(report)
+
+
+@click.command()
+@_images
+@click.option("--reference", required=True, type=FOLDER, help="Source glyph images on the same canvas.")
+@click.option("--truth", type=FOLDER, help="Genuine images of characters that the reference has too.")
+@json_option
+def gate(images: Path, reference: Path, truth: Path | None, json_file: Path | None) -> None:
+    """Score every glyph against its source, and list the suspects with the reason.
+
+    \b
+    fontgen gate build/cleaned --reference build/source --truth build/genuine --json gate.json
+    """
+    from fontgen.glyphs.gate import gate_folder
+    from fontgen.glyphs.gate_settings import GateSettings
+
+    report = gate_folder(_open(images), _open(reference), _open(truth) if truth else None, GateSettings())
+    save_json(json_file, report.to_json())
+    for line in report.table_lines():
+        click.echo(line)
+    raise SystemExit(report.exit_status)
+
+
+@click.command()
+@_images
+@_output
+@click.option(
+    "--genre", help="round, sans, serif, brush, decorative, pixel or auto.", default="auto", show_default=True
+)
+def trace(images: Path, output: Path, genre: str) -> None:
+    """Trace glyph images into outlines, one SVG a glyph.
+
+    \b
+    fontgen trace build/cleaned -o build/outlines
+    """
+    from pydantic import ValidationError
+
+    from fontgen.outlines.folder import trace_folder
+    from fontgen.outlines.settings import TraceSettings
+
+    try:
+        settings = TraceSettings(genre=genre)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--genre") from error
+    finish(trace_folder(_open(images), output, settings))
+
+
+COMMANDS = (render, infer, clean, register, gate, trace)

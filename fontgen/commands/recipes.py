@@ -1,0 +1,155 @@
+"""Commands that work on a recipe: init, build, pairs, calibrate, train, plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fontgen.commands.options import FILE, FOLDER, RECIPE, device_option, quiet_option
+
+DEMO = Path("pipelines/demo.toml")
+
+
+def _build(
+    recipe: Path | None,
+    *,
+    output: Path | None = None,
+    device: str | None = None,
+    want: str | None = None,
+    quiet: bool = False,
+) -> Any:
+    from fontgen.errors import RecipeError
+    from fontgen.pipeline import make_build
+    from fontgen.recipe import load_recipe
+    from fontgen.talk import Talk
+
+    if recipe is None:
+        recipe = DEMO
+        if not recipe.exists():
+            raise RecipeError(
+                f"no recipe given and no {DEMO} here; "
+                "`fontgen init --source FONT --target FONT` writes one for your fonts"
+            )
+    return make_build(load_recipe(recipe), recipe, output=output, device=device, want=want, talk=Talk(quiet=quiet))
+
+
+@click.command()
+@click.option("--source", required=True, type=FILE, help="The font whose characters are redrawn.")
+@click.option("--target", required=True, type=FILE, help="The font to extend.")
+@click.option("-o", "--output", "recipe", type=FILE, help="The recipe to write; default: the target's name and .toml.")
+@click.option("--force", is_flag=True, help="Overwrite a recipe that is there.")
+def init(source: Path, target: Path, recipe: Path | None, force: bool) -> None:
+    """Write a starter recipe for two fonts, with what was measured on them.
+
+    \b
+    fontgen init --source NotoSansTC-Bold.otf --target MyFont.ttf -o my-font.toml
+    """
+    from fontgen.starter import write_starter
+
+    written = write_starter(source, target, recipe or Path(f"{target.stem}.toml"), force=force)
+    click.echo(f"{written}: written; `fontgen build {written}` makes the font", err=True)
+
+
+@click.command()
+@click.argument("recipe", type=FILE, required=False)
+@click.option("--charset", "want", metavar="SET", help="Characters the font is to have, instead of the recipe's.")
+@click.option("-o", "--output", type=FOLDER, help="Build folder; default: the recipe's, or build/NAME.")
+@device_option
+@click.option("--from", "from_stage", metavar="STAGE", help="Run this stage and all after it, even if unchanged.")
+@click.option("--dry-run", is_flag=True, help="Only say which stages would run, and why.")
+@quiet_option
+def build(
+    recipe: Path | None,
+    want: str | None,
+    output: Path | None,
+    device: str | None,
+    from_stage: str | None,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Make the font that a recipe describes; only what changed is made again.
+
+    \b
+    fontgen build pipelines/demo.toml
+    fontgen build my-font.toml --charset big5 --output build/big5
+    """
+    from fontgen.pipeline import plan, run, summary_lines
+
+    job = _build(recipe, output=output, device=device, want=want, quiet=quiet)
+    if dry_run:
+        for step in plan(job, from_stage=from_stage):
+            click.echo(f"{'run ' if step.runs else 'keep'} {step.stage.name:<10} {step.why}")
+        return
+    status = run(job, from_stage=from_stage)
+    for line in summary_lines(job):
+        click.echo(line)
+    raise SystemExit(status)
+
+
+def _until(stage: str, recipe: Path, device: str | None = None) -> None:
+    from fontgen.pipeline import run
+
+    raise SystemExit(run(_build(recipe, device=device), until=stage))
+
+
+@click.command()
+@RECIPE
+def pairs(recipe: Path) -> None:
+    """Draw the training pairs of a recipe.
+
+    \b
+    fontgen pairs pipelines/demo.toml
+    """
+    _until("pairs", recipe)
+
+
+@click.command()
+@RECIPE
+def calibrate(recipe: Path) -> None:
+    """Measure where the source font must be placed to lie on the target.
+
+    \b
+    fontgen calibrate pipelines/demo.toml
+    """
+    _until("calibrate", recipe)
+
+
+@click.command()
+@RECIPE
+@click.option("--resume", is_flag=True, help="Insist on going on with an interrupted training.")
+@device_option
+def train(recipe: Path, resume: bool, device: str | None) -> None:
+    """Train the network of a recipe; an interrupted training goes on where it stopped.
+
+    \b
+    fontgen train pipelines/demo.toml --resume
+    """
+    from fontgen.errors import CheckpointError
+
+    job = _build(recipe, device=device)
+    folder = job.folder("train").path
+    if resume and not any(folder.glob("*.safetensors")):
+        raise CheckpointError(f"{folder}: no interrupted training to resume; leave --resume out")
+    from fontgen.pipeline import run
+
+    raise SystemExit(run(job, until="train"))
+
+
+@click.command("plan")
+@RECIPE
+@device_option
+def plan_command(recipe: Path, device: str | None) -> None:
+    """Say what a recipe's training will cost: parameters, memory, time of a few probe steps.
+
+    \b
+    fontgen plan pipelines/demo.toml
+    """
+    from fontgen.stages.estimate import estimate_lines
+
+    for line in estimate_lines(_build(recipe, device=device, quiet=True)):
+        click.echo(line)
+
+
+COMMANDS = (init, build, pairs, calibrate, train, plan_command)

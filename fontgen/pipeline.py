@@ -1,0 +1,159 @@
+"""The stages in order: which are stale, and why; run them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fontgen.errors import RecipeError
+from fontgen.files import write_json
+from fontgen.recipe import Recipe, save_resolved
+from fontgen.stages import inputs, neural, outputs, repair
+from fontgen.stages.build import Build, Stage
+from fontgen.talk import Talk
+from fontgen.workspace import Workspace, fingerprint
+
+STAGES: tuple[Stage, ...] = (
+    *inputs.STAGES,
+    *neural.STAGES,
+    inputs.SOURCE,
+    neural.INFER,
+    *repair.STAGES,
+    *outputs.STAGES,
+)
+
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage in a plan."""
+
+    stage: Stage
+    mark: str
+    runs: bool
+    why: str
+
+
+def plan(build: Build, *, from_stage: str | None = None, until: str | None = None) -> list[Step]:
+    """Which stages would run and why. Fills `build.marks`; runs nothing.
+
+    `from_stage` forces that stage and all after it; `until` ends the plan with that stage.
+    """
+    for name in (from_stage, until):
+        if name is not None and name not in STAGE_NAMES:
+            raise RecipeError(f"unknown stage {name!r}; the stages are {', '.join(STAGE_NAMES)}")
+    steps: list[Step] = []
+    forced = False
+    for stage in STAGES:
+        if stage.wanted(build):
+            forced = forced or stage.name == from_stage
+            before = {name: build.marks[name] for name in stage.after if name in build.marks}
+            mark = fingerprint(stage.name, stage.version, stage.inputs(build), before)
+            build.marks[stage.name] = mark
+            steps.append(_step(build, stage, mark, forced))
+        if stage.name == until:
+            break
+    return steps
+
+
+def _step(build: Build, stage: Stage, mark: str, forced: bool) -> Step:
+    folder = build.folder(stage.name)
+    if forced:
+        return Step(stage, mark, True, "asked for")
+    if folder.stands(mark):
+        return Step(stage, mark, False, "unchanged")
+    manifest = folder.manifest
+    if not manifest:
+        return Step(stage, mark, True, "not finished" if folder.path.exists() else "not made yet")
+    same = manifest.get("fingerprint") == mark
+    return Step(stage, mark, True, "a file of it is gone" if same else "its inputs changed")
+
+
+def run(build: Build, *, from_stage: str | None = None, until: str | None = None) -> int:
+    """Run what is stale, in order; the exit status is 1 when glyphs failed or a check failed."""
+    with build.workspace.locked():
+        save_resolved(build.recipe, build.workspace.root / "recipe.json")
+        seconds: dict[str, float] = {}
+        for step in plan(build, from_stage=from_stage, until=until):
+            name = step.stage.name
+            if not step.runs:
+                build.talk.line(f"{name}: {step.why}")
+                continue
+            build.talk.line(f"{name}: {step.why}, running")
+            started = time.monotonic()
+            folder = build.folder(name)
+            folder.begin()
+            outcome = step.stage.run(build, folder)
+            folder.finish(step.mark, outcome.figures, outcome.files)
+            seconds[name] = round(time.monotonic() - started, 2)
+            for line in _outcome_lines(build, name):
+                build.talk.line(f"  {line}")
+        if seconds:
+            write_json(build.workspace.root / "seconds.json", seconds)
+        status = max((report.exit_status for report in build.reports.values()), default=0)
+        return max(status, 1 if _checks_failed(build) else 0)
+
+
+def _outcome_lines(build: Build, name: str) -> list[str]:
+    report = build.reports.get(name)
+    if report is None:
+        return []
+    return [report.summary(), *report.failure_lines()]
+
+
+def _checks_failed(build: Build) -> bool:
+    figures: dict[str, Any] = build.folder("check").figures if "check" in build.marks else {}
+    return "fail" in figures.values()
+
+
+def summary_lines(build: Build) -> list[str]:
+    """What a build made: characters, figures, files and sizes."""
+    charset = build.folder("charset").figures
+    doubtful = repair.suspects(build)
+    lines = [
+        f"characters  {charset['wanted']} wanted, {charset['kept']} kept from the target, "
+        f"{charset['generate']} generated, {len(doubtful)} suspect, {charset['lacking']} in neither font"
+    ]
+    held_out = build.folder("train").figures.get("held_out", {}) if build.recipe.infer.checkpoint is None else {}
+    if held_out:
+        lines.append("held out    " + ", ".join(f"{key} {value:.4f}" for key, value in sorted(held_out.items())))
+    register = build.folder("register").figures
+    if register.get("words"):
+        lines.append(f"register    {register['words']}")
+    measured = build.folder("evaluate").figures if build.recipe.truth else {}
+    if measured.get("source_as_is"):
+        font, source = measured["font"], measured["source_as_is"]
+        lines.append(
+            f"truth       IoU {font['iou']:.4f} (source as it is {source['iou']:.4f}, {font['iou'] - source['iou']:+.4f}), "
+            f"L1 {font['l1']:.4f} ({source['l1']:.4f}, {(font['l1'] / source['l1'] - 1) * 100:+.1f} %), "
+            f"{measured['glyphs']} characters, {measured['missing']} missing, {measured['blank']} blank"
+        )
+    for path in outputs.font_files(build):
+        lines.append(f"file        {_relative(path)}  {path.stat().st_size / 1000:,.0f} kB")
+    proof = build.folder("proof").path
+    for name in ("proof.html", "sheet.png", "zoom.png", "curves.png"):
+        if (proof / name).exists():
+            lines.append(f"look at     {_relative(proof / name)}")
+    return lines
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def make_build(
+    recipe: Recipe, recipe_path: Path, *, output: Path | None, device: str | None, want: str | None, talk: Talk
+) -> Build:
+    """The build of a recipe, with what the command line says going before the recipe."""
+    root = output or recipe.output.folder or Path("build") / recipe.name
+    return Build(
+        recipe=recipe,
+        recipe_folder=recipe_path.parent,
+        workspace=Workspace(root.resolve()),
+        talk=talk,
+        device=device or recipe.device,
+        want=want,
+    )

@@ -1,0 +1,376 @@
+"""What to build: the recipe, TOML in, resolved JSON out.
+
+Each table is declared once, by its owner; here stand the inputs and how they come together. Paths are
+relative to the recipe's folder. Errors name the file, the line, the table and the key.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, model_validator
+from pydantic_core import ErrorDetails
+
+from fontgen.canvas import DEFAULT_DESCENDER_EM, DEFAULT_MARGIN_EM, Canvas, Placement, canvas_from_zi2zi
+from fontgen.errors import FontgenError, RecipeError
+from fontgen.files import write_text
+from fontgen.fonts.settings import FontSettings
+from fontgen.glyphs.clean_settings import CleanSettings
+from fontgen.glyphs.register_settings import RegisterSettings
+from fontgen.outlines.settings import TraceSettings
+from fontgen.settings import Settings
+from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+
+
+def _absolute(value: Any, info: ValidationInfo) -> Any:
+    folder = (info.context or {}).get("folder")
+    if isinstance(value, str) and folder is not None:
+        return (Path(folder) / value).resolve()
+    return value
+
+
+RecipePath = Annotated[Path, BeforeValidator(_absolute)]
+"""A path written relative to the recipe's folder, absolute once read."""
+
+
+class FontInput(Settings):
+    """A font file; a plain string stands for its path."""
+
+    path: RecipePath
+    """TTF, OTF, TTC, WOFF or WOFF2 file."""
+    face_index: int = Field(default=0, ge=0)
+    """Which face of a TTC."""
+    location: dict[str, float] = {}
+    """Where in the design space of a variable font, for instance {wght = 700}."""
+
+
+def _from_string(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+FontField = Annotated[FontInput, BeforeValidator(_from_string)]
+
+
+class SourceTable(Settings):
+    """The fonts whose glyphs the network redraws."""
+
+    fonts: list[FontField] = Field(min_length=1)
+    """Tried in this order for each character."""
+
+
+class TargetTable(Settings):
+    """One style to learn: a font, or a folder of glyph images (scans)."""
+
+    font: FontField | None = None
+    """The font to extend."""
+    images: RecipePath | None = None
+    """A folder of images named U+4E00.png, 4e00.png, 19968.png or 一.png, instead of a font."""
+    name: str | None = None
+    """The style's name; default: the font's own name or the folder's."""
+    label: int = Field(default=0, ge=0)
+    """zi2zi's label: the row of the style embedding that this target trains."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.font is None) == (self.images is None):
+            raise ValueError("give either font or images, and not both")
+        return self
+
+
+class CharsetTable(Settings):
+    """Which characters the finished font is to have."""
+
+    want: str | None = None
+    """Charset expression; default: every character that the source fonts have."""
+
+
+class CanvasTable(Settings):
+    """The square on which glyphs are drawn for the network."""
+
+    size_px: int = Field(default=256, ge=8, le=2048)
+    """Width and height in pixels; 128, 256, 384 and 512 suit the network."""
+    margin_em: float = Field(default=DEFAULT_MARGIN_EM, ge=-0.4, le=4)
+    """Room around the em box."""
+    descender_em: float = Field(default=DEFAULT_DESCENDER_EM, ge=-1, le=0.5)
+    """Lower edge of the em box."""
+    fit: Literal["em", "box"] = "em"
+    """em: glyphs keep their place. box: zi2zi's auto-fit, every glyph's box fills the em box (undone after)."""
+
+
+class Zi2ziTable(Settings):
+    """The geometry of a zi2zi run in its own terms, instead of [canvas]."""
+
+    canvas_size: int = Field(ge=8, le=2048)
+    """Width and height of the images in pixels."""
+    char_size: int = Field(ge=4, le=4096)
+    """Pixels per em."""
+    src_x_offset: float = 0
+    """Pixels from the left edge to the source glyph's origin."""
+    src_y_offset: float = 0
+    """Pixels from the upper edge to the source font's ascender."""
+    dst_x_offset: float = 0
+    """Pixels from the left edge to the target glyph's origin."""
+    dst_y_offset: float = 0
+    """Pixels from the upper edge to the target font's ascender."""
+    fit: Literal["em", "box"] = "em"
+    """box is zi2zi's auto fit."""
+    calibrate: bool = False
+    """Measure the source's placement instead of taking it from the offsets."""
+
+    def target_canvas(self, ascender_em: float) -> Canvas:
+        """The canvas of the target images; `ascender_em` is the target font's hhea ascender."""
+        return canvas_from_zi2zi(
+            canvas_size=self.canvas_size,
+            char_size=self.char_size,
+            x_offset=self.dst_x_offset,
+            y_offset=self.dst_y_offset,
+            ascender_em=ascender_em,
+        )
+
+    def source_placement(self, source_ascender_em: float, target_ascender_em: float) -> Placement:
+        """Where the offsets put source glyphs, relative to where they put the target's."""
+        return Placement(
+            dx_em=(self.src_x_offset - self.dst_x_offset) / self.char_size,
+            dy_em=target_ascender_em - source_ascender_em - (self.src_y_offset - self.dst_y_offset) / self.char_size,
+        )
+
+
+class CalibrateTable(Settings):
+    """Where source glyphs are placed to meet the target; measured unless given here."""
+
+    scale: float | None = Field(default=None, gt=0.3, lt=3)
+    """Hand-given scale."""
+    dx_em: float | None = None
+    """Hand-given shift to the right."""
+    dy_em: float | None = None
+    """Hand-given shift upwards."""
+
+
+class PairsTable(Settings):
+    """Which shared characters are trained on."""
+
+    charset: str | None = None
+    """Charset expression that limits the pairs; default: the ideographs, kana and hangul of [charset] and beyond."""
+    limit: int | None = Field(default=None, ge=2)
+    """At most so many pairs."""
+    shuffle: bool = True
+    """With a limit: characters spread over the whole charset (zi2zi's --shuffle), or its first ones."""
+    held_out: float = Field(default=0.05, ge=0)
+    """Share of the pairs (below 1) or their number kept from training, chosen by a hash of the codepoint."""
+
+
+class InferTable(Settings):
+    """How missing characters are drawn."""
+
+    batch_size: int = Field(default=16, ge=1)
+    """Glyphs a forward pass."""
+    checkpoint: RecipePath | None = None
+    """Use this checkpoint instead of training one."""
+
+
+class OutputTable(Settings):
+    """Where things go."""
+
+    folder: RecipePath | None = None
+    """The build folder; default: build/ and the recipe's name, in the current folder."""
+    overrides: RecipePath | None = None
+    """A folder of hand-made U+4E00.png or U+4E00.svg that replace what the network made."""
+    on_suspect: Literal["keep", "drop"] = "keep"
+    """Whether glyphs that the gate suspects go into the font."""
+
+
+class TruthTable(Settings):
+    """A font that has the characters the target lacks: to measure against, never trained on."""
+
+    font: FontField
+    """The font of the true glyphs."""
+
+
+class Recipe(Settings):
+    """Everything a build needs to know."""
+
+    name: str = Field(default="", pattern=r"^[\w.-]*$")
+    """Names the build folder and the files; default: the recipe file's name."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the network runs."""
+    source: SourceTable
+    target: TargetTable
+    styles: list[TargetTable] = []
+    """Further targets learned together with it, each under a label of its own."""
+    charset: CharsetTable = CharsetTable()
+    canvas: CanvasTable = CanvasTable()
+    zi2zi: Zi2ziTable | None = None
+    calibrate: CalibrateTable = CalibrateTable()
+    pairs: PairsTable = PairsTable()
+    network: NetworkSettings = NetworkSettings()
+    train: TrainSettings = TrainSettings()
+    infer: InferTable = InferTable()
+    clean: CleanSettings = CleanSettings()
+    register_: RegisterSettings = Field(default=RegisterSettings(), alias="register")
+    trace: TraceSettings = TraceSettings()
+    font: FontSettings = FontSettings()
+    output: OutputTable = OutputTable()
+    truth: TruthTable | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.zi2zi is not None and "canvas" in self.model_fields_set:
+            raise ValueError("[canvas] and [zi2zi] both set the geometry; keep one of them")
+        labels = [target.label for target in self.targets]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"[target] and [[styles]]: labels {labels} repeat; give each style its own label")
+        if max(labels) >= self.network.embedding_num:
+            raise ValueError(
+                f"label {max(labels)} is outside the embedding; raise [network] embedding_num "
+                f"above it (it is {self.network.embedding_num})"
+            )
+        try:
+            self.network.downs_for(self.canvas_size_px)
+        except FontgenError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def targets(self) -> list[TargetTable]:
+        """The target first, then the further styles."""
+        return [self.target, *self.styles]
+
+    @property
+    def canvas_size_px(self) -> int:
+        return self.zi2zi.canvas_size if self.zi2zi else self.canvas.size_px
+
+    @property
+    def fit(self) -> Literal["em", "box"]:
+        return self.zi2zi.fit if self.zi2zi else self.canvas.fit
+
+    def input_files(self) -> dict[str, Path]:
+        """Key -> file or folder that must exist."""
+        found = {f"source.fonts.{i}": font.path for i, font in enumerate(self.source.fonts)}
+        for key, target in zip(
+            ("target", *(f"styles.{i}" for i in range(len(self.styles)))), self.targets, strict=True
+        ):
+            if target.font:
+                found[f"{key}.font"] = target.font.path
+            elif target.images:
+                found[f"{key}.images"] = target.images
+        if self.truth:
+            found["truth.font"] = self.truth.font.path
+        if self.infer.checkpoint:
+            found["infer.checkpoint"] = self.infer.checkpoint
+        return found
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and validate a recipe. Raises RecipeError that names file, line, table and key."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: no such recipe; `fontgen init` writes one") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror or error})") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    try:
+        recipe = Recipe.model_validate(data, context={"folder": path.parent})
+    except ValidationError as error:
+        raise RecipeError(_explain(path, text, error)) from error
+    for key, file in recipe.input_files().items():
+        if not file.exists():
+            line = line_of(text, tuple(key.split(".")))
+            raise RecipeError(
+                f"{path}{line}: {_key_text(tuple(key.split('.')))}: no such file: {file}{_fonts_hint(file)}"
+            )
+    return recipe if recipe.name else recipe.model_copy(update={"name": path.stem})
+
+
+def save_resolved(recipe: Recipe, path: Path) -> None:
+    """Write the recipe with every default filled in, as JSON."""
+    write_text(path, recipe.model_dump_json(indent=1, by_alias=True) + "\n")
+
+
+def _fonts_hint(file: Path) -> str:
+    return "; `make fonts` puts the production fonts in place" if file.parent.name == "fonts" else ""
+
+
+# messages
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> str:
+    problems = error.errors()
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    keys = tuple(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{path}{line_of(text, keys)}: {_problem(keys, first)}{more}"
+
+
+def _problem(keys: tuple[str, ...], problem: ErrorDetails) -> str:
+    kind, where = problem["type"], _key_text(keys)
+    if kind == "extra_forbidden":
+        close = get_close_matches(keys[-1], known_keys(keys[:-1]), n=1)
+        return f"unknown key {keys[-1]!r}{_table_text(keys[:-1])}" + (f"; did you mean {close[0]!r}?" if close else "")
+    if kind == "missing":
+        return f"{where}: missing; add it to the recipe"
+    message = problem["msg"].removeprefix("Value error, ")
+    if kind in {"value_error"}:
+        return f"{where}: {message}" if where else message
+    return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"
+
+
+def _table_text(keys: tuple[str, ...]) -> str:
+    return f" in [{'.'.join(keys)}]" if keys else ""
+
+
+def _key_text(keys: tuple[str, ...]) -> str:
+    if not keys:
+        return ""
+    return f"[{keys[0]}]" + (f" {'.'.join(keys[1:])}" if len(keys) > 1 else "")
+
+
+def known_keys(keys: tuple[str, ...]) -> list[str]:
+    """The keys that the table at `keys` may have."""
+    model: Any = Recipe
+    for key in keys:
+        fields = getattr(model, "model_fields", {})
+        field = fields.get(key) or next((f for f in fields.values() if f.alias == key), None)
+        if field is None:
+            continue  # an index of a list
+        model = _model_in(field.annotation)
+    return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if (found := _model_in(part)) is not None:
+            return found
+    return None
+
+
+_HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+
+
+def line_of(text: str, keys: tuple[str, ...]) -> str:
+    """`:12`, the line of the key in TOML text, or of the nearest table above it; "" when neither is there."""
+    names = tuple(key for key in keys if not key.isdigit())
+    best = (0, 0)
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _HEADER.match(line):
+            table = tuple(part.strip().strip("\"'") for part in match[1].split("."))
+            here = table
+        elif "=" in line and not line.lstrip().startswith("#"):
+            here = table + tuple(part.strip().strip("\"'") for part in line.split("=", 1)[0].split("."))
+        else:
+            continue
+        if here == names[: len(here)] and len(here) > best[0]:
+            best = (len(here), number)
+    return f":{best[1]}" if best[0] else ""

@@ -1,0 +1,1 @@
+"""The stages of a build: each knows what goes into it and how to run."""

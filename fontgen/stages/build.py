@@ -1,0 +1,127 @@
+"""What all stages of one build share: the recipe, the build folder, what earlier stages found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fontgen.canvas import Canvas, Placement
+from fontgen.charset import Codepoints, parse_charset
+from fontgen.fonts.face import FontRef, open_face
+from fontgen.fonts.stack import FontStack
+from fontgen.recipe import FontInput, Recipe, TargetTable
+from fontgen.report import Report
+from fontgen.talk import Talk
+from fontgen.workspace import StageFolder, Workspace, file_hash
+
+
+@dataclass
+class Build:
+    """One run of a recipe."""
+
+    recipe: Recipe
+    recipe_folder: Path
+    workspace: Workspace
+    talk: Talk
+    device: str = "auto"
+    want: str | None = None
+    """A charset expression from the command line, relative to the current folder; it goes before the recipe's."""
+    marks: dict[str, str] = field(default_factory=dict)
+    """Stage -> its fingerprint in this run."""
+    reports: dict[str, Report] = field(default_factory=dict)
+    """Stage -> what became of its glyphs, for stages that ran."""
+
+    def folder(self, stage: str) -> StageFolder:
+        return self.workspace.stage(stage)
+
+    @cached_property
+    def stack(self) -> FontStack:
+        """The source fonts in their order."""
+        return FontStack([font_ref(font) for font in self.recipe.source.fonts])
+
+    @cached_property
+    def target_refs(self) -> list[FontRef | None]:
+        """The font of each target; None for a folder of images."""
+        return [font_ref(target.font) if target.font else None for target in self.recipe.targets]
+
+    @cached_property
+    def input_hashes(self) -> dict[str, str]:
+        """Key -> digest of each input font or folder."""
+        return {key: file_hash(path) for key, path in self.recipe.input_files().items()}
+
+    def hashes_of(self, *prefixes: str) -> dict[str, str]:
+        return {key: value for key, value in self.input_hashes.items() if key.startswith(prefixes)}
+
+    @cached_property
+    def wanted(self) -> Codepoints:
+        """The characters the finished font is to have, in order."""
+        if self.want is not None:
+            return parse_charset(self.want)
+        if self.recipe.charset.want is not None:
+            return parse_charset(self.recipe.charset.want, folder=self.recipe_folder)
+        return tuple(sorted(self.stack.codepoints))
+
+    def checkpoint(self) -> Path:
+        """The generator that draws the missing characters."""
+        if self.recipe.infer.checkpoint:
+            return self.recipe.infer.checkpoint
+        train = self.folder("train")
+        return train.path / train.figures["checkpoint"]
+
+    def geometry(self) -> tuple[Canvas, Placement]:
+        """The canvas of all images and where source glyphs are placed on it."""
+        if self.recipe.infer.checkpoint:
+            from fontgen.zi2zi.header import read_header
+
+            header = read_header(self.recipe.infer.checkpoint)
+            return header.canvas, placement_from(header.metadata, self.recipe.target.label)
+        figures = self.folder("calibrate").figures
+        return Canvas.from_json(figures["canvas"]), Placement.from_json(figures["styles"][0]["placement"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage leaves: figures for its manifest, the files that must exist for it to stand."""
+
+    figures: Mapping[str, Any]
+    files: Iterable[str] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the build."""
+
+    name: str
+    inputs: Callable[[Build], Any]
+    """JSON-able: all that the result depends on, but for the marks of `after`."""
+    run: Callable[[Build, StageFolder], Outcome]
+    after: tuple[str, ...] = ()
+    """Stages whose results it reads."""
+    version: int = 1
+    """Raised when the stage's code makes something else of the same inputs."""
+    wanted: Callable[[Build], bool] = lambda build: True
+    """Whether the recipe has this stage at all."""
+
+
+def font_ref(font: FontInput) -> FontRef:
+    return FontRef.of(font.path, font.face_index, font.location)
+
+
+def target_name(target: TargetTable) -> str:
+    """The style's name: the recipe's, else the font's own, else the folder's."""
+    if target.name:
+        return target.name
+    if target.font:
+        face = open_face(font_ref(target.font))
+        return f"{face.family_name} {face.style_name}".strip()
+    assert target.images is not None
+    return target.images.name
+
+
+def placement_from(metadata: Mapping[str, Any], label: int) -> Placement:
+    """The placement that a checkpoint's metadata records for a style."""
+    placements = metadata.get("placements", {})
+    return Placement.from_json(placements[str(label)]) if str(label) in placements else Placement()

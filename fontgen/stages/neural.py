@@ -1,0 +1,198 @@
+"""Training and inference: the stages that need torch, which they import when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fontgen.canvas import Canvas
+from fontgen.errors import FontError
+from fontgen.files import read_json, write_json
+from fontgen.fonts.face import FontRef, open_face
+from fontgen.fonts.stack import FontStack
+from fontgen.glyphs.pairs import PairSet
+from fontgen.glyphs.render import box_fit, render_ink
+from fontgen.glyphs.store import ImageFolder, image_name, keeping_records, write_ink, write_manifest
+from fontgen.proof.sheet import SheetRow, contact_sheet
+from fontgen.report import Report
+from fontgen.stages.build import Build, Outcome, Stage, placement_from
+from fontgen.workspace import StageFolder, file_hash, fingerprint
+
+
+# train
+
+
+def _trains(build: Build) -> bool:
+    return build.recipe.infer.checkpoint is None
+
+
+def _train_inputs(build: Build) -> Any:
+    recipe = build.recipe
+    return [recipe.network.model_dump(mode="json"), recipe.train.model_dump(mode="json"), version("torch")]
+
+
+def _run_train(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.zi2zi.trainer import STATE, train
+
+    recipe, pairs = build.recipe, PairSet.open(build.folder("pairs").path)
+    total = recipe.train.total_steps(int((~pairs.held_out).sum()))
+    mark = fingerprint(build.marks["pairs"], _train_inputs(build))
+    run = folder.path / "run.json"
+    resume = (folder.path / STATE).exists() and run.exists() and read_json(run) == mark
+    if resume:
+        build.talk.line("  going on with the interrupted training")
+    write_json(run, mark)
+    with build.talk.progress("train", total) as update:
+        result = train(
+            pairs,
+            recipe.network,
+            recipe.train,
+            folder=folder.path,
+            resume=resume,
+            device=build.device,
+            metadata=_metadata(build),
+            on_progress=lambda step, total, figures: update(step, _progress_words(figures)),
+            on_sample=lambda step, *images: _write_sample(folder.path, step, *images),
+        )
+    name = result.checkpoint.name
+    figures = {"checkpoint": name, "steps": result.step, "skipped": result.skipped_steps, "held_out": result.figures}
+    return Outcome(figures, [name])
+
+
+def _progress_words(figures: Mapping[str, Any]) -> str:
+    shown = ("l1", "adversarial", "d_loss", "lambda_adv", "images_per_second")
+    return " ".join(f"{key} {figures[key]:.3g}" for key in shown if isinstance(figures.get(key), int | float))
+
+
+def _write_sample(folder: Path, step: int, *images: NDArray[np.uint8]) -> None:
+    """A sheet of the same held-out characters at every evaluation: source, generated, truth."""
+    rows = [SheetRow(f"{number + 1}", list(row)) for number, row in enumerate(zip(*images, strict=True))]
+    headings = ("source", "generated", "truth")
+    contact_sheet(rows, headings, folder / "samples" / f"{step:07d}.png", title=f"step {step}", tile_px=128)
+
+
+def _metadata(build: Build) -> dict[str, Any]:
+    """What a checkpoint must know to be used alone: placements, fonts and their hashes, the recipe."""
+    styles = build.folder("calibrate").figures["styles"]
+    fonts = {
+        key: {"file": path.name, "sha256": build.input_hashes[key]} for key, path in build.recipe.input_files().items()
+    }
+    return {
+        "placements": {str(style["label"]): style["placement"] for style in styles},
+        "fit": build.recipe.fit,
+        "fonts": fonts,
+        "recipe": {"name": build.recipe.name, "mark": build.marks.get("pairs", "")},
+    }
+
+
+# infer
+
+
+def _infer_inputs(build: Build) -> Any:
+    return [build.hashes_of("infer."), build.recipe.target.label]
+
+
+def _run_infer(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.zi2zi.device import resolve_device
+    from fontgen.zi2zi.infer import infer_images
+
+    checkpoint = build.checkpoint()
+    canvas, _ = build.geometry()
+    source = ImageFolder.open(build.folder("source").path)
+    source_keys = build.folder("source").glyph_keys()
+    shared = fingerprint(file_hash(checkpoint), build.recipe.target.label)
+    keys = {c: fingerprint(shared, source_keys[c]) for c in source}
+    stale = folder.stale_glyphs(keys, lambda c: folder.path / image_name(c))
+    options: dict[str, Any] = {
+        "style_index": build.recipe.target.label,
+        "device": resolve_device(build.device),
+        "batch_size": build.recipe.infer.batch_size,
+    }
+    done = 0
+    report = build.reports["infer"] = Report("infer")
+    with build.talk.progress("infer", len(stale)) as update:
+        for batch in folder.in_batches(keys, stale):
+            records: dict[int, dict[str, Any]] = {}
+            for codepoint, ink in infer_images(checkpoint, ((c, source.read(c)) for c in batch), **options):
+                write_ink(folder.path / image_name(codepoint), ink)
+                records[codepoint] = {key: source.glyphs[codepoint][key] for key in source.glyphs[codepoint]}
+                report.add_done(codepoint)
+                done += 1
+                update(done, "")
+            with keeping_records(folder.path, keys):
+                write_manifest(folder.path, canvas, records, {"checkpoint": file_hash(checkpoint)})
+    if not stale:
+        with keeping_records(folder.path, keys):
+            write_manifest(folder.path, canvas, {}, {"checkpoint": file_hash(checkpoint)})
+    held_out = _infer_held_out(build, folder.path / "held-out", checkpoint, canvas, options)
+    return Outcome({"glyphs": len(keys), "drawn": len(stale), "held_out": held_out}, ["manifest.json"])
+
+
+def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas, options: dict[str, Any]) -> int:
+    """Draw the held-out characters of the target too: what is left of the shift is measured on them."""
+    from fontgen.zi2zi.infer import infer_images
+
+    if not _trains(build):
+        return 0
+    rows = list(held_out_rows(build))
+    records: dict[int, dict[str, Any]] = {}
+    for codepoint, ink in infer_images(checkpoint, ((c, source) for c, source, _ in rows), **options):
+        write_ink(folder / image_name(codepoint), ink)
+        records[codepoint] = {}
+    write_manifest(folder, canvas, records)
+    return len(records)
+
+
+def infer_folder(
+    checkpoint: Path, font: Path, codepoints: Iterable[int], output: Path, *, style_index: int, device: str
+) -> Report:
+    """Draw characters with a checkpoint alone: its canvas and placement, any source font."""
+    from fontgen.zi2zi.device import resolve_device
+    from fontgen.zi2zi.header import read_header
+    from fontgen.zi2zi.infer import infer_images
+
+    header = read_header(checkpoint)
+    placement, fit = placement_from(header.metadata, style_index), header.metadata.get("fit", "em")
+    ref = FontRef.of(font)
+    face = open_face(ref)
+    resolution = FontStack([ref]).resolve(codepoints)
+    report = Report("infer")
+    records: dict[int, dict[str, Any]] = {}
+
+    def sources() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for codepoint in resolution.refs:
+            record: dict[str, Any] = {"advance_em": round(face.advance_em(codepoint), 6)}
+            where = placement
+            if fit == "box":
+                where = box_fit(face, codepoint, header.canvas)
+                record["fit"] = where.to_json()
+            records[codepoint] = record
+            yield codepoint, render_ink(face, codepoint, header.canvas, where)
+
+    drawn = infer_images(checkpoint, sources(), style_index=style_index, device=resolve_device(device))
+    for codepoint, ink in drawn:
+        write_ink(output / image_name(codepoint), ink)
+        report.add_done(codepoint)
+    for codepoint, state in resolution.lacking.items():
+        report.add_failed(codepoint, f"{state} in {font}")
+    if not report.done:
+        raise FontError(f"{font}: has none of the characters asked for; choose a source font that has them")
+    write_manifest(output, header.canvas, records, {"checkpoint": file_hash(checkpoint)})
+    return report
+
+
+def held_out_rows(build: Build) -> Iterator[tuple[int, NDArray[np.uint8], NDArray[np.uint8]]]:
+    """(codepoint, source ink, target ink) of the target's held-out pairs."""
+    pairs = PairSet.open(build.folder("pairs").path)
+    for row in np.flatnonzero(pairs.held_out & (pairs.style_index == build.recipe.target.label)):
+        yield int(pairs.codepoints[row]), np.asarray(pairs.source[row]), np.asarray(pairs.target[row])
+
+
+STAGES = (Stage("train", _train_inputs, _run_train, after=("pairs",), wanted=_trains),)
+
+INFER = Stage("infer", _infer_inputs, _run_infer, after=("source", "train"))

@@ -1,0 +1,312 @@
+"""From cleaned images to a font that is checked, measured and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fontgen.canvas import Placement
+from fontgen.errors import ImageError, codepoint_name
+from fontgen.files import read_json, write_json
+from fontgen.fonts.face import open_face
+from fontgen.fonts.join import AssembledGlyph
+from fontgen.glyphs.render import render_ink, resample_ink
+from fontgen.glyphs.store import ImageFolder, codepoint_from_name
+from fontgen.outlines.folder import outline_files, trace_folder
+from fontgen.outlines.outline import Outline
+from fontgen.outlines.svg import read_svg
+from fontgen.proof.sheet import SheetRow, contact_sheet
+from fontgen.stages.build import Build, Outcome, Stage, font_ref
+from fontgen.stages.inputs import read_charset
+from fontgen.stages.repair import registered_canvas, suspects
+from fontgen.workspace import StageFolder, file_hash
+
+# trace
+
+
+def _overrides(build: Build, suffix: str) -> dict[int, Path]:
+    """Codepoint -> hand-made file that replaces what the network made."""
+    folder = build.recipe.output.overrides
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: no such folder of overrides; make it, or take [output] overrides out")
+    found = ((codepoint_from_name(p.stem), p) for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix)
+    return {codepoint: path for codepoint, path in found if codepoint is not None}
+
+
+def _trace_inputs(build: Build) -> Any:
+    folder = build.recipe.output.overrides
+    overrides = file_hash(folder) if folder and folder.is_dir() else ""
+    return [build.recipe.trace.model_dump(mode="json"), overrides]
+
+
+def _run_trace(build: Build, folder: StageFolder) -> Outcome:
+    images = ImageFolder.open(build.folder("clean").path)
+    images = replace(images, canvas=registered_canvas(build, images.canvas))
+    by_hand = {c: path for c, path in _overrides(build, ".png").items() if c in images.files}
+    images.files.update(by_hand)
+    report = trace_folder(images, folder.path, build.recipe.trace)
+    build.reports["trace"] = report
+    figures = {**report.figures, "failed": len(report.failed), "by_hand": len(by_hand)}
+    if build.target_refs[0] is None:
+        figures["drawn"] = _trace_target_images(build, folder)
+    return Outcome(figures, ["outlines.json"])
+
+
+def _trace_target_images(build: Build, folder: StageFolder) -> int:
+    """Without a target font the font's own glyphs are the target's images, traced like the others."""
+    root = build.recipe.target.images
+    assert root is not None
+    report = trace_folder(ImageFolder.open(root), folder.path / "target", build.recipe.trace)
+    build.reports["trace"].failed.update(report.failed)
+    return len(report.done)
+
+
+# assemble
+
+
+def _assemble_inputs(build: Build) -> Any:
+    recipe = build.recipe
+    return [
+        build.hashes_of("target.", "source"),
+        recipe.font.model_dump(mode="json"),
+        recipe.output.on_suspect,
+        recipe.name,
+    ]
+
+
+def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
+    charset = read_charset(build)
+    source = ImageFolder.open(build.folder("source").path)
+    dropped = set(suspects(build)) if build.recipe.output.on_suspect == "drop" else set()
+    svgs = outline_files(build.folder("trace").path) | _overrides(build, ".svg")
+    _, placement = build.geometry()
+    for codepoint in charset["generate"]:
+        if codepoint not in svgs or codepoint in dropped:
+            continue
+        record = source.glyphs.get(codepoint, {})
+        yield AssembledGlyph(
+            codepoint, _unfitted(read_svg(svgs[codepoint]), record, placement), record.get("advance_em")
+        )
+    for codepoint in charset["blank"]:
+        ref = build.stack.resolve([codepoint]).refs[codepoint]
+        yield AssembledGlyph(codepoint, Outline(), open_face(ref).advance_em(codepoint))
+    own = build.folder("trace").path / "target"
+    if build.target_refs[0] is None:
+        for codepoint, path in outline_files(own).items():
+            yield AssembledGlyph(codepoint, read_svg(path), 1.0)
+
+
+def _unfitted(outline: Outline, record: dict[str, Any], placement: Placement) -> Outline:
+    """Undo the box fit of the source glyph, so that the new glyph stands where the source's does."""
+    if "fit" not in record:
+        return outline
+    return outline.placed(Placement.from_json(record["fit"]).inverse()).placed(placement)
+
+
+def font_files(build: Build) -> list[Path]:
+    """The files of the finished font, in the order of the recipe's formats."""
+    root = build.folder("assemble").path
+    return [root / f"{build.recipe.name}.{suffix}" for suffix in build.recipe.font.formats]
+
+
+def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.fonts.assemble import assemble_formats
+
+    base = build.recipe.target.font
+    outputs = font_files(build)
+    reports = assemble_formats(
+        base.path if base else None,
+        _glyphs(build),
+        outputs,
+        build.recipe.font,
+        keep_existing=True,
+        face_index=base.face_index if base else 0,
+        location=base.location if base else None,
+        licence_fonts=[ref.path for ref in build.stack.refs],
+    )
+    build.reports["assemble"] = reports[0]
+    for notice in reports[0].notices:
+        build.talk.line(f"  {notice}")
+    figures = {
+        "added": len(reports[0].added),
+        "failed": len(reports[0].failed),
+        "files": {path.name: path.stat().st_size for path in outputs},
+    }
+    return Outcome(figures, [path.name for path in outputs])
+
+
+# check
+
+
+def _run_check(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.fonts.check import check_font
+
+    figures: dict[str, Any] = {}
+    charset = read_charset(build)
+    traced = outline_files(build.folder("trace").path) | _overrides(build, ".svg")
+    dropped = suspects(build) if build.recipe.output.on_suspect == "drop" else {}
+    added = {c for c in charset["generate"] if c in traced and c not in dropped} | set(charset["blank"])
+    ref = build.target_refs[0]
+    kept = set(open_face(ref).cmap) if ref else set(outline_files(build.folder("trace").path / "target"))
+    for path in font_files(build):
+        report = check_font(path, expected=kept | added, generated=added)
+        write_json(folder.path / f"{path.name}.json", report.to_json())
+        figures[path.name] = report.level
+        build.talk.line(f"  {report.summary()}")
+        for check, level, message in report.rows():
+            if level != "pass":
+                build.talk.line(f"    {level}: {check}: {message}")
+    return Outcome(figures, [f"{path.name}.json" for path in font_files(build)])
+
+
+# evaluate
+
+
+def _evaluate_inputs(build: Build) -> Any:
+    return build.hashes_of("truth")
+
+
+def _run_evaluate(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.fonts.evaluate import evaluate_fonts
+
+    assert build.recipe.truth is not None
+    truth = font_ref(build.recipe.truth.font)
+    generated = set(read_charset(build)["generate"])
+    codepoints = sorted(generated & open_face(truth).cmap.keys())
+    if not codepoints:
+        build.talk.warn(f"{truth}: has none of the generated characters; nothing to measure against")
+        return Outcome({})
+    _, placement = build.geometry()
+    font = font_ref_of(font_files(build)[0])
+    report = evaluate_fonts(font, truth, codepoints, baseline=build.stack.refs[0], placement=placement)
+    write_json(folder.path / "evaluation.json", report.to_json())
+    for line in report.table_lines():
+        build.talk.line(f"  {line}")
+    figures = {
+        "font": report.font.means(),
+        "source_as_is": report.baseline.means() if report.baseline else None,
+        "difference": report.difference(),
+        "glyphs": len(codepoints),
+        "missing": len(report.font.missing),
+        "blank": len(report.font.blank),
+    }
+    return Outcome(figures, ["evaluation.json"])
+
+
+def font_ref_of(path: Path) -> Any:
+    from fontgen.fonts.face import FontRef
+
+    return FontRef.of(path)
+
+
+# proof
+
+_SHEET_GLYPHS = 48
+
+
+def _run_proof(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.proof.page import ProofGlyph, write_proof
+
+    files = ["sheet.png", "zoom.png", "proof.html"]
+    rows = list(_sheet_rows(build))
+    headings = (
+        ("source", "generated", "in the font", "truth")
+        if build.recipe.truth
+        else ("source", "generated", "in the font")
+    )
+    contact_sheet(rows, headings, folder.path / "sheet.png", title=build.recipe.name, tile_px=96, columns=3)
+    _zoomed(rows, headings, folder.path / "zoom.png")
+    metrics = build.folder("train").path / "metrics.jsonl"
+    if metrics.exists():
+        from fontgen.proof.curves import plot_curves
+
+        plot_curves(metrics, folder.path / "curves.png")
+        files.append("curves.png")
+    scores: dict[str, Any] = {}
+    generated = [
+        ProofGlyph(
+            c, scores.get(codepoint_name(c), {}).get("score"), scores.get(codepoint_name(c), {}).get("reason", "")
+        )
+        for c in read_charset(build)["generate"]
+    ]
+    fonts = font_files(build)
+    shown = next((path for path in fonts if path.suffix == ".woff2"), fonts[0])
+    write_proof(
+        shown,
+        folder.path / "proof.html",
+        generated=generated,
+        reference=build.stack.refs[0],
+        reference_label="Source",
+        figures=_proof_figures(build),
+    )
+    return Outcome({"sheet": len(rows)}, files)
+
+
+def _proof_figures(build: Build) -> dict[str, object]:
+    charset = build.folder("charset").figures
+    figures: dict[str, object] = {
+        "wanted": charset["wanted"],
+        "kept": charset["kept"],
+        "generated": charset["generate"],
+    }
+    figures["suspect"] = len(suspects(build))
+    measured = build.folder("evaluate").figures if build.recipe.truth else {}
+    for key in ("iou", "l1"):
+        if key in measured.get("font", {}):
+            figures[f"{key} (source as it is)"] = f"{measured['font'][key]:.4f} ({measured['source_as_is'][key]:.4f})"
+    return figures
+
+
+def _sheet_rows(build: Build) -> Iterator[SheetRow]:
+    """Evenly spread generated characters: source, raw, as in the font, truth."""
+    source = ImageFolder.open(build.folder("source").path)
+    raw = ImageFolder.open(build.folder("infer").path)
+    font = open_face(font_ref_of(font_files(build)[0]))
+    truth = open_face(font_ref(build.recipe.truth.font)) if build.recipe.truth else None
+    canvas = source.canvas.resized(max(256, source.canvas.size_px))
+    doubtful = suspects(build)
+    codepoints = raw.codepoints
+    step = max(1, len(codepoints) // _SHEET_GLYPHS)
+    for codepoint in codepoints[::step][:_SHEET_GLYPHS]:
+
+        def large(folder: ImageFolder, codepoint: int = codepoint) -> NDArray[np.uint8]:
+            return resample_ink(folder.read(codepoint), folder.canvas, canvas)
+
+        images: list[NDArray[np.uint8] | None] = [large(source), large(raw)]
+        images.append(render_ink(font, codepoint, canvas) if codepoint in font.cmap else None)
+        if build.recipe.truth:
+            images.append(render_ink(truth, codepoint, canvas) if truth and codepoint in truth.cmap else None)
+        name = codepoint_name(codepoint)
+        yield SheetRow(name, images, suspect=codepoint in doubtful)
+
+
+def _zoomed(rows: list[SheetRow], headings: tuple[str, ...], path: Path) -> None:
+    from fontgen.proof.sheet import zoom_sheet
+
+    zoom_sheet(rows[:8], headings, path, title="8x")
+
+
+def _after_proof(build: Build) -> tuple[str, ...]:
+    return ("assemble", "gate", "evaluate") if build.recipe.truth else ("assemble", "gate")
+
+
+STAGES = (
+    Stage("trace", _trace_inputs, _run_trace, after=("clean", "register")),
+    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "charset")),
+    Stage("check", lambda build: None, _run_check, after=("assemble",)),
+    Stage(
+        "evaluate",
+        _evaluate_inputs,
+        _run_evaluate,
+        after=("assemble",),
+        wanted=lambda build: build.recipe.truth is not None,
+    ),
+    Stage("proof", lambda build: None, _run_proof, after=("assemble", "evaluate", "train")),
+)

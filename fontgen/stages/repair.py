@@ -1,0 +1,127 @@
+"""Between inference and tracing: repair the images, undo what is left of a shift, find the suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fontgen.canvas import Canvas
+from fontgen.files import read_json, write_json
+from fontgen.glyphs.clean import clean_folder
+from fontgen.glyphs.register import drifting, estimate_folder, estimate_shift
+from fontgen.glyphs.store import ImageFolder, image_name, keeping_records
+from fontgen.report import Report
+from fontgen.stages.build import Build, Outcome, Stage
+from fontgen.stages.neural import held_out_rows
+from fontgen.workspace import StageFolder, fingerprint
+
+# clean
+
+
+def _clean_inputs(build: Build) -> Any:
+    return build.recipe.clean.model_dump(mode="json")
+
+
+def _run_clean(build: Build, folder: StageFolder) -> Outcome:
+    images = ImageFolder.open(build.folder("infer").path)
+    source = ImageFolder.open(build.folder("source").path)
+    drawn = build.folder("infer").glyph_keys()
+    keys = {c: fingerprint(drawn[c], _clean_inputs(build), CLEAN_VERSION) for c in images}
+    stale = folder.stale_glyphs(keys, lambda c: folder.path / image_name(c))
+    report = build.reports["clean"] = Report("clean")
+    for batch in folder.in_batches(keys, stale):
+        with keeping_records(folder.path, keys):
+            part = clean_folder(images.subset(batch), folder.path, source, settings=build.recipe.clean)
+        report.done += part.done
+        report.failed |= part.failed
+    folder.forget(report.failed)
+    if not stale:
+        with keeping_records(folder.path, keys):
+            clean_folder(images.subset(()), folder.path, source, settings=build.recipe.clean)
+    cleaned = ImageFolder.open(folder.path)
+    repaired = {c: record["repairs"] for c, record in cleaned.glyphs.items() if record.get("repairs")}
+    kinds: dict[str, int] = {}
+    for repairs in repaired.values():
+        for repair in repairs:
+            kinds[repair["kind"]] = kinds.get(repair["kind"], 0) + 1
+    return Outcome({"glyphs": len(cleaned), "repaired": len(repaired), "repairs": kinds}, ["manifest.json"])
+
+
+CLEAN_VERSION = 1
+"""Raised when cleaning makes something else of the same image."""
+
+
+# register
+
+
+def _run_register(build: Build, folder: StageFolder) -> Outcome:
+    """Measure the shift that is left: on held-out pairs against their truth, else against the source."""
+    settings = build.recipe.register_
+    held_out = ImageFolder.open(build.folder("infer").path / "held-out") if _has_held_out(build) else None
+    if held_out is not None:
+        triples = ((c, held_out.read(c), target) for c, _, target in held_out_rows(build))
+        canvas, against = held_out.canvas, "held-out truth"
+        estimate = estimate_shift(triples, canvas, settings=settings)
+    else:
+        images = ImageFolder.open(build.folder("clean").path)
+        canvas, against = images.canvas, "calibrated source"
+        estimate, _ = estimate_folder(images, ImageFolder.open(build.folder("source").path), settings=settings)
+    corrected = estimate.is_significant(settings.significance)
+    dx_em, dy_em = estimate.in_em(canvas) if corrected else (0.0, 0.0)
+    words = (
+        f"shift {estimate.dx_px:+.3f} px right, {estimate.dy_px:+.3f} px down "
+        f"(±{estimate.half_width_x_px:.3f}, ±{estimate.half_width_y_px:.3f}; {estimate.num_glyphs} glyphs, "
+        f"against the {against}), {'undone' if corrected else 'not significant: left'}"
+    )
+    build.talk.line(f"  {words}")
+    figures = {
+        "dx_em": dx_em,
+        "dy_em": dy_em,
+        "corrected": corrected,
+        "against": against,
+        "words": words,
+        "estimate": estimate.to_json(),
+        "drifting": len(drifting(estimate, settings.drift_px)),
+    }
+    write_json(folder.path / "registration.json", figures)
+    return Outcome(figures, ["registration.json"])
+
+
+def _has_held_out(build: Build) -> bool:
+    return bool(build.folder("infer").figures.get("held_out"))
+
+
+def registered_canvas(build: Build, canvas: Canvas) -> Canvas:
+    """The canvas whose map back to em takes out the measured shift: no pixel is resampled."""
+    figures = build.folder("register").figures
+    return canvas.displaced(figures["dx_em"], figures["dy_em"])
+
+
+# gate
+
+
+def _gate_inputs(build: Build) -> Any:
+    return build.recipe.gate.model_dump(mode="json")
+
+
+def _genuine(build: Build) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    for _, source, target in held_out_rows(build):
+        yield source, target
+
+
+def suspects(build: Build) -> dict[int, str]:
+    """Codepoint -> why the gate doubts the glyph."""
+    path = build.folder("gate").path / "gate.json"
+    if not path.exists():
+        return {}
+    glyphs = read_json(path)["glyphs"]
+    return {int(name[2:], 16): record["reason"] for name, record in glyphs.items() if record["suspect"]}
+
+
+STAGES = (
+    Stage("clean", _clean_inputs, _run_clean, after=("infer",), version=CLEAN_VERSION),
+    Stage("register", lambda build: build.recipe.register_.model_dump(mode="json"), _run_register, after=("clean",)),
+)
