@@ -93,7 +93,8 @@ def vertical_origin(font: TTFont, bounds: Mapping[str, Bounds | None]) -> int:
     upem, os2 = font["head"].unitsPerEm, font["OS/2"]
     if os2.sTypoAscender - os2.sTypoDescender == upem:
         return int(os2.sTypoAscender)
-    return round(IDEOGRAPHIC_TOP_EM * upem)
+    top: int = round(IDEOGRAPHIC_TOP_EM * upem)
+    return top
 
 
 def charstring_bounds(font: TTFont, *, order: Iterable[str]) -> dict[str, Bounds | None]:

@@ -49,7 +49,7 @@ FALLBACK_FAMILY = "Fontgen Untitled"
 _CARRIED = {9, 12, 19}
 """Designer, designer's address and sample text; feature names and axis names (256 and above) stay as well."""
 
-_POSTSCRIPT = re.compile(r"[!-$&'*-.0-;=?-Z\\^-z|~]+")
+POSTSCRIPT_CHARACTERS = re.compile(r"[!-$&'*-.0-;=?-Z\\^-z|~]+")
 """Printable ASCII without [](){}<>/% and space (OpenType: name, name ID 6)."""
 
 
@@ -92,7 +92,7 @@ def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence
             )
     style = canonical_style(settings.style or (base and base_style(base)) or "Regular")
     postscript = settings.postscript_name or f"{family}-{style}".replace(" ", "")
-    if not _POSTSCRIPT.fullmatch(postscript):
+    if not POSTSCRIPT_CHARACTERS.fullmatch(postscript):
         raise FontError(
             f"PostScript name {postscript!r} has characters beyond plain ASCII letters, digits and -; "
             "set names.postscript_name"

@@ -14,6 +14,9 @@ COVERAGE_NEEDED = 0.99
 A system picks fonts for a language by these bits; one missing character in a hundred already shows on every page.
 """
 
+CODE_PAGE_NAMES = {17: "JIS (Japan)", 18: "GB (China)", 19: "Wansung (Korea)", 20: "Big5 (Taiwan)"}
+"""Bits of ulCodePageRange1 (OpenType: OS/2, ulCodePageRange)."""
+
 
 @lru_cache(maxsize=1)
 def code_page_sets() -> dict[int, frozenset[int]]:
