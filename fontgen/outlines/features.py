@@ -23,7 +23,8 @@ NARROW, WIDE = 6, 11
 
 _DIRECTION = 4  # half width of the window for direction
 _STRAIGHT_RMS_PX, _VERY_STRAIGHT_RMS_PX = 0.02, 0.012
-_MIN_TURN = 0.17  # radians; flatter bends are left to the curves
+_MIN_TURN, _TURN_PER_NOISE = 0.17, 8.0  # radians, radians a pixel; flatter bends are left to the curves
+_BLUR_CUT = 0.5  # of the blur: how much further it cuts
 _PIXEL_CUT_PX = 0.6  # how far area coverage cuts a right-angled corner short
 
 
@@ -80,15 +81,9 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
     tangent = _unit(along)
     rms, wide_rms = windows.line_rms(NARROW), windows.line_rms(WIDE)
     after, before = (after_place, _unit(after_slope)), (before_place, _unit(before_slope))
-    corner = _corners(
-        loops.points,
-        before,
-        after,
-        loops.starts,
-        counts,
-        corner_radius_px,
-        corner_ease * (_PIXEL_CUT_PX + 0.5 * loops.blur_px),
-    )
+    cut_px = corner_ease * (_PIXEL_CUT_PX + _BLUR_CUT * loops.blur_px)
+    least_turn = _MIN_TURN + _TURN_PER_NOISE * loops.noise_px
+    corner = _corners(loops, before, after, corner_radius_px, cut_px, least_turn)
     # A loop begins at its first corner, else at the extremum where it bends most.
     extremum = _turns(tangent, loops, counts)
     rank = np.where(corner, 1e6, np.where(extremum, 1e3, 0.0) + np.minimum(rms, 100.0))
@@ -167,14 +162,14 @@ def intersect(
 
 
 def _corners(
-    points: Complexes,
+    loops: Loops,
     before: tuple[Complexes, Complexes],
     after: tuple[Complexes, Complexes],
-    starts: Ints,
-    counts: Ints,
     radius_px: float,
     cut_px: float,
+    least_turn: float,
 ) -> NDArray[np.bool_]:
+    points, starts, counts = loops.points, loops.starts, np.diff(loops.starts)
     turn = np.abs(np.angle(after[1] * np.conj(before[1])))
     meeting = intersect(before[0], before[1], after[0], after[1])
     half = np.minimum(turn, 2.8) / 2
@@ -183,7 +178,7 @@ def _corners(
     gap = np.abs(meeting - points)
     inward = _unit(after[1] - before[1])
     depth = np.abs(((meeting - points) * np.conj(inward)).real)
-    candidate = (turn > _MIN_TURN) & (depth < limit) & (gap < limit + 1.0)
+    candidate = (turn > least_turn) & (depth < limit) & (gap < limit + 1.0)
     # Of neighbouring candidates the one that lies nearest to where its sides meet.
     score = np.where(candidate, gap - turn, np.inf)
     best = score.copy()
