@@ -20,7 +20,8 @@ Scalar = TypeVar("Scalar", np.float64, np.complex128)
 SAMPLES = 20
 """Points a curve is fitted to, evenly spread over its stretch of the edge."""
 
-_ROUNDS = 4
+_ROUNDS, _MORE_ROUNDS = 2, 3
+_HOPELESS = 6.0  # times the tolerance: no more rounds will help
 _SHORTEST_HANDLE, _LONGEST_HANDLE = 0.05, 0.95  # of the length of the stretch
 
 
@@ -37,11 +38,20 @@ class Cubics:
 
 
 def fit_cubics(
-    points: Complexes, first: Floats, last: Floats, p0: Complexes, p3: Complexes, t0: Complexes, t3: Complexes
+    points: Complexes,
+    first: Floats,
+    last: Floats,
+    p0: Complexes,
+    p3: Complexes,
+    t0: Complexes,
+    t3: Complexes,
+    *,
+    tolerance: float,
 ) -> Cubics:
     """Fit curves from p0 to p3 to the points at the (fractional) indices first..last of the edge.
 
-    `t0`, `t3`: unit directions of travel at the ends, nan where the edge itself has to tell.
+    `t0`, `t3`: unit directions of travel at the ends, nan where the edge itself has to tell. A curve within
+    `tolerance` of its points is not made better still.
     """
     share = np.linspace(0.0, 1.0, SAMPLES)
     at = first[:, None] + (last - first)[:, None] * share
@@ -52,11 +62,13 @@ def fit_cubics(
     u = travelled[:, :-1] / np.maximum(travelled[:, -1:], 1e-9)
     length = travelled[:, -1]
     edge = _Edge(z, p0, p3, t0, t3, length)
-    p1, p2 = edge.handles(u)
-    for _ in range(_ROUNDS):
-        u, _ = edge.nearer(u, p1, p2)
-        p1, p2 = edge.handles(u)
-    _, distance = edge.nearer(u, p1, p2)
+    p1, p2, u, distance = edge.settled(u, _ROUNDS)
+    error = distance.max(axis=1)
+    # What is near enough is left as it is, and what is far off has to be divided in any case.
+    hopeful = np.nonzero((error > tolerance) & (error < _HOPELESS * tolerance))[0]
+    if hopeful.size:
+        some = _Edge(z[hopeful], p0[hopeful], p3[hopeful], t0[hopeful], t3[hopeful], length[hopeful])
+        p1[hopeful], p2[hopeful], _, distance[hopeful] = some.settled(u[hopeful], _MORE_ROUNDS)
     worst: Ints = np.argmax(distance, axis=1)
     error = distance[np.arange(len(worst)), worst]
     return Cubics(p1, p2, error, share[worst])
@@ -72,6 +84,15 @@ class _Edge:
         self.p0, self.p3 = p0, p3
         self.free0, self.free3 = np.isnan(t0), np.isnan(t3)
         self.any_free = bool(self.free0.any() or self.free3.any())
+
+    def settled(self, u: Floats, rounds: int) -> tuple[Complexes, Complexes, Floats, Floats]:
+        """Control points, parameters one step on and distances, after some rounds of handles and parameters."""
+        p1, p2 = self.handles(u)
+        u, distance = self.nearer(u, p1, p2)
+        for _ in range(rounds - 1):
+            p1, p2 = self.handles(u)
+            u, distance = self.nearer(u, p1, p2)
+        return p1, p2, u, distance
 
     def handles(self, u: Floats) -> tuple[Complexes, Complexes]:
         """The inner control points, least squares for parameters u."""

@@ -61,7 +61,7 @@ def _fit(features: Features, curves: list[Piece], tolerance_px: float) -> None:
             return
         p0, p3, t0, t3 = (np.array([getattr(c, name) for c in pending]) for name in ("p0", "p3", "t0", "t3"))
         first, last = (np.array([getattr(c, name) for c in pending]) for name in ("first", "last"))
-        fitted = fit_cubics(features.points, first, last, p0, p3, t0, t3)
+        fitted = fit_cubics(features.points, first, last, p0, p3, t0, t3, tolerance=tolerance_px)
         following: list[Piece] = []
         for k, curve in enumerate(pending):
             curve.p1, curve.p2 = complex(fitted.p1[k]), complex(fitted.p2[k])
