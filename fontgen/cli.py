@@ -29,7 +29,7 @@ class _Group(click.Group):
             self._stop(ctx, "error: out of memory; use a smaller batch_size or canvas", 1, error)
         except (click.exceptions.Exit, click.ClickException, click.Abort, SystemExit):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last line of defence: one line for the user
             words = f"error: {type(error).__name__}: {error}; this is a fault of fontgen: --debug shows where"
             self._stop(ctx, " ".join(words.split()), 1, error)
 

@@ -126,11 +126,13 @@ def summary_lines(build: Build) -> list[str]:
     measured = build.folder("evaluate").figures if build.recipe.truth else {}
     if measured.get("source_as_is"):
         font, source = measured["font"], measured["source_as_is"]
+        more, less = font["iou"] - source["iou"], (font["l1"] / source["l1"] - 1) * 100
         lines.append(
-            f"truth       IoU {font['iou']:.4f} (source as it is {source['iou']:.4f}, {font['iou'] - source['iou']:+.4f}), "
-            f"L1 {font['l1']:.4f} ({source['l1']:.4f}, {(font['l1'] / source['l1'] - 1) * 100:+.1f} %), "
-            f"{measured['glyphs']} characters, {measured['missing']} missing, {measured['blank']} blank"
+            f"truth       IoU {font['iou']:.4f} (source as it is {source['iou']:.4f}, {more:+.4f}), "
+            f"L1 {font['l1']:.4f} ({source['l1']:.4f}, {less:+.1f} %)"
         )
+        counts = f"{measured['missing']} missing, {measured['blank']} blank"
+        lines.append(f"            on {measured['glyphs']} characters that the target lacks, {counts}")
     for path in outputs.font_files(build):
         lines.append(f"file        {_relative(path)}  {path.stat().st_size / 1000:,.0f} kB")
     proof = build.folder("proof").path

@@ -44,7 +44,7 @@ def assemble(
 
     given = {"family": family, "style": style, "version": version}
     try:
-        names = NameSettings(**{key: value for key, value in given.items() if value is not None})
+        names = NameSettings.model_validate({key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
         raise FontError(f"--{key} {given[str(key)]!r}: {error.errors()[0]['msg'].lower()}") from error

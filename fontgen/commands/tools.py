@@ -74,7 +74,7 @@ def doctor(fonts: tuple[Path, ...], json_file: Path | None) -> None:
     checks = diagnose(fonts)
     save_json(json_file, to_json(checks))
     for item in checks:
-        click.echo(f"{item.level:<4}  {item.name}: {item.detail}" + (f"; {item.remedy}" if item.remedy else ""))
+        click.echo(f"{item.status:<4}  {item.name}: {item.detail}" + (f"; {item.remedy}" if item.remedy else ""))
     raise SystemExit(exit_status(checks))
 
 

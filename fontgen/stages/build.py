@@ -69,7 +69,7 @@ class Build:
         if self.recipe.infer.checkpoint:
             return self.recipe.infer.checkpoint
         train = self.folder("train")
-        return train.path / train.figures["checkpoint"]
+        return train.path / str(train.figures["checkpoint"])
 
     def geometry(self) -> tuple[Canvas, Placement]:
         """The canvas of all images and where source glyphs are placed on it."""

@@ -214,7 +214,7 @@ def _shared(build: Build, index: int) -> tuple[list[int], dict[int, FontRef]]:
 
 
 def _pairs_inputs(build: Build) -> Any:
-    return [build.recipe.pairs.model_dump(), _pair_limit(build)]
+    return [build.recipe.pairs.model_dump(), _pair_limit(build), build.hashes_of("infer.")]
 
 
 def _pair_limit(build: Build) -> list[int] | None:
@@ -222,11 +222,27 @@ def _pair_limit(build: Build) -> list[int] | None:
     return list(parse_charset(expression, folder=build.recipe_folder)) if expression else None
 
 
+def _training_sources(build: Build, index: int) -> dict[int, FontRef]:
+    """Characters of one target to train on, within the recipe's limits, and the source font of each."""
+    table, limit = build.recipe.pairs, _pair_limit(build)
+    shared, sources = _shared(build, index)
+    if limit is not None:
+        allowed = set(limit)
+        shared = [c for c in shared if c in allowed]
+    if table.limit is not None:
+        shared = sample(shared, table.limit) if table.shuffle else shared[: table.limit]
+    return {c: sources[c] for c in shared}
+
+
+def count_pairs(build: Build) -> int:
+    """How many pairs the recipe trains on, without drawing them."""
+    return sum(len(_training_sources(build, index)) for index in range(len(build.recipe.targets)))
+
+
 def _run_pairs(build: Build, folder: StageFolder) -> Outcome:
     table = build.recipe.pairs
     calibration = build.folder("calibrate").figures
-    canvas = Canvas.from_json(calibration["canvas"])
-    limit = _pair_limit(build)
+    canvas, placement = build.geometry()
     jobs: list[PairJob] = []
     labels = [record["label"] for record in calibration["styles"]]
     # the style index is the label; labels that no target has stay without a name
@@ -234,14 +250,11 @@ def _run_pairs(build: Build, folder: StageFolder) -> Outcome:
     for index, record in enumerate(calibration["styles"]):
         target = build.recipe.targets[index]
         ref = build.target_refs[index]
-        styles[record["label"]] = Style(record["name"], Placement.from_json(record["placement"]), target.images)
-        shared, sources = _shared(build, index)
-        if limit is not None:
-            allowed = set(limit)
-            shared = [c for c in shared if c in allowed]
-        if table.limit is not None:
-            shared = sample(shared, table.limit) if table.shuffle else shared[: table.limit]
-        jobs += target_jobs({c: sources[c] for c in shared}, dict.fromkeys(shared, ref), record["label"])
+        # the first target as the generator knows it, which may come from a checkpoint
+        placed = placement if index == 0 else Placement.from_json(record["placement"])
+        styles[record["label"]] = Style(record["name"], placed, target.images)
+        sources = _training_sources(build, index)
+        jobs += target_jobs(sources, dict.fromkeys(sources, ref), record["label"])
     mark = fingerprint([build.marks["calibrate"], _pairs_inputs(build)])
     pairs, left_out = write_pairs(
         folder.path, jobs, canvas, styles, held_out=table.held_out, fingerprint=mark, fit=build.recipe.fit

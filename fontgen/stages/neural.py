@@ -23,7 +23,6 @@ from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placement_from
 from fontgen.workspace import StageFolder, file_hash, fingerprint
 
-
 # train
 
 
@@ -137,8 +136,6 @@ def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas
     """Draw the held-out characters of the target too: what is left of the shift is measured on them."""
     from fontgen.zi2zi.infer import infer_images
 
-    if not _trains(build):
-        return 0
     rows = list(held_out_rows(build))
     records: dict[int, dict[str, Any]] = {}
     for codepoint, ink in infer_images(checkpoint, ((c, source) for c, source, _ in rows), **options):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fontgen.canvas import Placement
 from fontgen.errors import ImageError, codepoint_name
-from fontgen.files import read_json, write_json
+from fontgen.files import write_json
 from fontgen.fonts.face import open_face
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.render import render_ink, resample_ink
