@@ -27,7 +27,7 @@ class _Group(click.Group):
             self._stop(ctx, words, INTERRUPTED, error)
         except MemoryError as error:
             self._stop(ctx, "error: out of memory; use a smaller batch_size or canvas", 1, error)
-        except (click.exceptions.Exit, click.ClickException, click.Abort, SystemExit):
+        except (click.exceptions.Exit, click.ClickException, click.Abort, SystemExit, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - the last line of defence: one line for the user
             words = f"error: {type(error).__name__}: {error}; this is a fault of fontgen: --debug shows where"
