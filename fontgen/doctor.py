@@ -225,7 +225,7 @@ _DEMO_FONTS = ("noto-sans-jp-bold.ttf", "zen-maru-gothic-bold.ttf", "zen-maru-go
 def _fixtures(folder: Path | None) -> list[Check]:
     if folder is None:
         folder = Path(__file__).resolve().parents[1] / "fixtures"
-        if not (folder.parent / "pipelines").is_dir():
+        if not (folder.parent / "pyproject.toml").is_file():
             return []  # installed as a package: the demo's fonts are not part of that
     absent = [name for name in _DEMO_FONTS if not (folder / name).is_file()]
     if absent:
