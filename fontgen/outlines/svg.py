@@ -78,7 +78,7 @@ def read_svg(path: Path) -> Outline:
     pen = RecordingPen()
     try:
         _draw(root, TransformPen(pen, _to_em(root, path)), Identity)
-        contours = _contours(pen)
+        contours = recorded_contours(pen)
     except (ValueError, IndexError, TypeError, AssertionError, NotImplementedError) as error:
         raise ImageError(f"{path}: a path in it cannot be read ({error}); simplify it in a drawing program") from error
     if re.search(rb"""(fill-rule\s*[:=]\s*["']?\s*evenodd)""", path.read_bytes()):
@@ -141,7 +141,8 @@ def _single_transform(name: str, numbers: list[float]) -> Transform:
     return Transform(yx=slope) if name == "skewX" else Transform(xy=slope)
 
 
-def _contours(pen: RecordingPen) -> list[Contour]:
+def recorded_contours(pen: RecordingPen) -> list[Contour]:
+    """The contours that were drawn into a recording pen, quadratics as cubics, open ones closed."""
     flat = DecomposingRecordingPen({})
     pen.replay(flat)
     contours: list[Contour] = []
