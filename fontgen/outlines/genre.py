@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cmath import phase
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from fontTools.pens.recordingPen import DecomposingRecordingPen
@@ -59,7 +60,7 @@ def _outward_turning(contour: Contour) -> tuple[float, float]:
     start = complex(*contour[-1][-1])
     for segment in contour:
         path = [start, *(complex(*point) for point in segment)]
-        chords = [b - a for a, b in zip(path[:-1], path[1:], strict=True) if abs(b - a) > 1e-6]
+        chords = [b - a for a, b in pairwise(path) if abs(b - a) > 1e-6]
         directions += [(chord, index == 0) for index, chord in enumerate(chords)]
         start = path[-1]
     # A direction turns from the one before it; where it begins a segment, at that segment's first point.

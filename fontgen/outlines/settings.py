@@ -47,7 +47,7 @@ class TraceSettings(Settings):
 
     tolerance_em: float = Field(default=0.0010, gt=0.0, le=0.05)
     """How far (em) a fitted curve may stray from the edge that the image shows. Where the image itself
-    says less than this (few pixels, blurred edges), the tolerance grows with its blur."""
+    says less than this (few pixels, a trembling edge), the tolerance grows by itself."""
 
     enlargement: int | None = Field(default=None, ge=1, le=8)
     """`potrace` only: how many times the image is enlarged before thresholding; unset: chosen so that it
@@ -58,7 +58,7 @@ class TraceSettings(Settings):
     1000 units per em. At least two pixels' worth is always dropped."""
 
     corner_radius_em: float | None = Field(default=None, ge=0.0, le=0.1)
-    """A bend of a smaller radius (em) becomes a sharp corner; unset: by genre."""
+    """A bend of a smaller radius (em) becomes a sharp corner, as far as 4 px; unset: by genre."""
 
     snap_degrees: float = Field(default=0.7, ge=0.0, le=10.0)
     """Straight edges within this angle (degrees) of horizontal or vertical are made exactly so; on short
