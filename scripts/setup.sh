@@ -124,7 +124,7 @@ install_potrace() {
         return 0
     fi
     pip uninstall --yes pypotrace >/dev/null 2>&1 || true
-    say "NOTICE: pypotrace cannot be built ($(grep -iE 'error' "$log" | head -1 | cut -c1-120))"
+    say "NOTICE: pypotrace cannot be built ($(grep 'error' "$log" | grep -v subprocess | head -1 | cut -c1-120))"
     rm -f "$log"
     say "NOTICE: using potracer instead, in pure Python: the same outlines, many times slower."
     say "NOTICE: with the libraries above in place, 'rm -r $venv && make setup' changes to the fast one."
