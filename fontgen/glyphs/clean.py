@@ -1,0 +1,270 @@
+"""Repair glyph images: gaps, pinholes, dust, veils and ragged edges; what is true stays as it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fontgen.errors import GlyphError, ImageError
+from fontgen.glyphs import clean_marks as marks
+from fontgen.glyphs.clean_fill import fill_gap
+from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, find_gaps, source_evidence
+from fontgen.glyphs.clean_morphology import Ink8, Mask, dilate, require_dark_on_light, stroke_width_px, topology
+from fontgen.glyphs.clean_settings import CleanSettings, DefectKind
+from fontgen.glyphs.clean_weights import log_odds
+from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
+from fontgen.parallel import parallel_map
+from fontgen.report import Report
+
+Box = tuple[int, int, int, int]
+
+_WORTH_A_LOOK = -4.0
+"""Local log odds below which a gap is a counter whatever the source says (1 in 1,000 defects lies below)."""
+
+_SURE = 4.0
+"""Log odds from which a defect convicts: hairlines come in groups, so its neighbours are judged more boldly."""
+
+_SOURCE_TOLERANCE_PX = 8.0
+"""How far (px at 256 px) a stroke may lie from the source's and still be the same stroke."""
+
+_PASSES = 2
+"""A crossing of two hairlines, or the rest of a long one, shows itself once the first is filled."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One repair: what it was, the box (row0, col0, row1, col1) it changed, how many pixels, how sure."""
+
+    kind: DefectKind
+    box: Box
+    pixels: int
+    confidence: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "box": list(self.box), "px": self.pixels, "confidence": round(self.confidence, 3)}
+
+
+@dataclass(frozen=True)
+class CleanResult:
+    """The repaired (n, n) uint8 ink and what was repaired; without defects the very input."""
+
+    ink8: Ink8
+    defects: list[Defect] = field(default_factory=list)
+
+
+def clean_ink(ink8: Ink8, reference8: Ink8 | None = None, *, settings: CleanSettings) -> CleanResult:
+    """Repair one (n, n) uint8 glyph (255 = ink), guided by its calibrated source glyph on the same canvas.
+
+    Pixels that are not part of a repair keep their value. A blank image is returned as it is.
+    GlyphError when the image is inverted or black all over, ImageError for a reference of another size.
+    """
+    if reference8 is not None and reference8.shape != ink8.shape:
+        raise ImageError(
+            f"reference of {reference8.shape[1]} px for an image of {ink8.shape[1]} px; render both on one canvas"
+        )
+    require_dark_on_light(ink8)
+    if not ink8.any():
+        return CleanResult(ink8)
+    defects: list[Defect] = []
+    out = ink8
+    if settings.levels:
+        out = _clean_levels(out, defects)
+    stroke_px = stroke_width_px(out >= 128)
+    out = _clean_specks(out, reference8, stroke_px, settings, defects)
+    for _ in range(_PASSES):
+        repaired = _clean_gaps(out, reference8, settings, defects)
+        if repaired is out:
+            break
+        out = repaired
+    if settings.edges:
+        smooth = marks.smooth_edges(out)
+        if smooth is not None:
+            _record(defects, "ragged edge", out != smooth, 0.8)
+            out = smooth
+    if settings.bridges and reference8 is not None:
+        out = _clean_bridges(out, reference8, stroke_px, defects)
+    return CleanResult(out, defects)
+
+
+def _record(defects: list[Defect], kind: DefectKind, mask: Mask, confidence: float, offset: tuple[int, int] = (0, 0)) -> None:
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows):
+        row, col = offset
+        box = (row + int(rows[0]), col + int(cols[0]), row + int(rows[-1]) + 1, col + int(cols[-1]) + 1)
+        defects.append(Defect(kind, box, int(np.count_nonzero(mask)), confidence))
+
+
+def _clean_levels(ink8: Ink8, defects: list[Defect]) -> Ink8:
+    faint, grey = marks.veil(ink8), marks.grey_ink(ink8)
+    if not faint.any() and not grey.any():
+        return ink8
+    out = ink8
+    level = marks.veil_level(ink8, faint)
+    if level:
+        out = marks.without_level(out, level)
+    out = np.where(faint, 0, np.where(grey, 255, out)).astype(np.uint8)
+    changed = out != ink8
+    _record(defects, "grey ink", changed & grey, 0.9)
+    _record(defects, "veil", changed & ~grey, 0.95)
+    return out
+
+
+def _clean_specks(
+    ink8: Ink8, reference8: Ink8 | None, stroke_px: float, settings: CleanSettings, defects: list[Defect]
+) -> Ink8:
+    if not settings.speck_px:
+        return ink8
+    near = None if reference8 is None else _grown(reference8)
+    out = ink8
+    for mask, window in marks.specks(ink8, stroke_px, settings.speck_px, near):
+        if out is ink8:
+            out = ink8.copy()
+        # the antialiased fringe goes too, but nothing that belongs to a neighbour
+        top, left = window[0].start, window[1].start
+        _record(defects, "speck", mask, 0.9, (top, left))
+        out[window][mask] = 0
+        fringe = out[max(top - 1, 0) : window[0].stop + 1, max(left - 1, 0) : window[1].stop + 1]
+        fringe[fringe < 24] = 0
+    return out
+
+
+def _grown(reference8: Ink8) -> Mask:
+    scale = reference8.shape[0] / DESIGN_SIZE_PX
+    return dilate(reference8 >= 128, max(1, round(_SOURCE_TOLERANCE_PX * scale)))
+
+
+def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, defects: list[Defect]) -> Ink8:
+    """Fill what is judged a defect; returns the very input when nothing is."""
+    gaps = find_gaps(ink8, settings.gap_px)
+    if not len(gaps):
+        return ink8
+    odds = log_odds(gaps.measures, guided=False)
+    if reference8 is not None and reference8.any():
+        looked = np.flatnonzero(odds > _WORTH_A_LOOK)
+        if len(looked):
+            evidence = source_evidence(gaps, looked, reference8)
+            odds[looked] = log_odds(np.column_stack([gaps.measures[looked], evidence]), guided=True)
+    chosen = np.flatnonzero(odds > _threshold(odds, settings.boldness))
+    if not len(chosen):
+        return ink8
+    out = ink8
+    boxes: dict[int, Box] = {}
+    for index in chosen[np.argsort(-odds[chosen], kind="stable")]:
+        out, boxes[int(index)] = fill_gap(out, gaps, int(index))
+    if reference8 is not None and reference8.any():
+        out, boxes = _undo_against_source(ink8, out, gaps, boxes, odds, topology(reference8 >= 128))
+    scale = ink8.shape[0] / DESIGN_SIZE_PX
+    for index, box in boxes.items():
+        window = (slice(box[0], box[2]), slice(box[1], box[3]))
+        kind: DefectKind = "pinhole" if gaps.length[index] <= 5 * scale else "gap"
+        changed = (out != ink8)[window]
+        _record(defects, kind, changed, float(1 / (1 + np.exp(-odds[index]))), (box[0], box[1]))
+    return out if boxes else ink8
+
+
+def _threshold(odds: NDArray[np.float64], boldness: float) -> float:
+    """The log odds asked of a gap: 5 to 1 at boldness 0 and 1 to 1 at 1; less beside a sure defect."""
+    alone = 6.0 - 4.0 * boldness
+    return alone - 4.0 if odds.max() > max(_SURE, alone) else alone
+
+
+def _undo_against_source(
+    before: Ink8, after: Ink8, gaps: Gaps, boxes: dict[int, Box], odds: NDArray[np.float64], source: tuple[int, int]
+) -> tuple[Ink8, dict[int, Box]]:
+    """Take back, least sure first, the repairs that carry the topology away from the source's."""
+
+    def distance(ink8: Ink8) -> int:
+        components, holes = topology(ink8 >= 128)
+        return abs(components - source[0]) + abs(holes - source[1])
+
+    limit = distance(before)
+    reached = distance(after)
+    for index in sorted(boxes, key=lambda i: odds[i]):
+        if reached <= limit or odds[index] > 2 * _SURE:
+            break
+        others = {other: box for other, box in boxes.items() if other != index}
+        trial = before
+        for other in others:
+            trial, _ = fill_gap(trial, gaps, other)
+        if (now := distance(trial)) < reached:
+            after, boxes, reached = trial, others, now
+    return after, boxes
+
+
+def _clean_bridges(ink8: Ink8, reference8: Ink8, stroke_px: float, defects: list[Defect]) -> Ink8:
+    scale = ink8.shape[0] / DESIGN_SIZE_PX
+    near = dilate(reference8 >= 64, max(1, round(2 * scale)))
+    found = marks.bridges(ink8, stroke_px, 6 * scale, near, topology(reference8 >= 128))
+    if not found:
+        return ink8
+    out = ink8.copy()
+    for mask, window in found:
+        _record(defects, "bridge", mask, 0.7, (window[0].start, window[1].start))
+        out[window][mask] = 0
+    return out
+
+
+class _CleanJob:
+    """Picklable: cleans one glyph of a folder."""
+
+    def __init__(self, folder: ImageFolder, output: Path, reference: ImageFolder | None, settings: CleanSettings) -> None:
+        self.folder, self.output, self.reference, self.settings = folder, output, reference, settings
+
+    def __call__(self, codepoint: int) -> tuple[int, list[Defect], bool, str]:
+        try:
+            ink8 = self.folder.read(codepoint)
+            reference8 = None
+            if self.reference is not None and codepoint in self.reference.files:
+                reference8 = self.reference.read(codepoint)
+            result = clean_ink(ink8, reference8, settings=self.settings)
+            write_ink(self.output / image_name(codepoint), result.ink8)
+            return codepoint, result.defects, reference8 is not None, ""
+        except ImageError as error:
+            return codepoint, [], False, str(error)
+        except GlyphError as error:
+            return codepoint, [], False, f"{self.folder.files[codepoint]}: {error}"
+
+
+def clean_folder(
+    folder: ImageFolder, output: Path, reference: ImageFolder | None = None, *, settings: CleanSettings
+) -> Report:
+    """Clean every image of `folder` into `output`, with a manifest that says what was repaired where.
+
+    Glyphs that `reference` lacks are cleaned without it, more timidly. A glyph that cannot be read
+    or judged is counted as failed, its file named, and left out. ImageError when the reference was
+    rendered on another canvas.
+    """
+    if reference is not None and reference.canvas.size_px != folder.canvas.size_px:
+        raise ImageError(
+            f"{reference.root}: images of {reference.canvas.size_px} px, but {folder.root} has "
+            f"{folder.canvas.size_px} px; render the reference on the same canvas"
+        )
+    report = Report("clean")
+    glyphs: dict[int, dict[str, Any]] = {}
+    kinds: Counter[str] = Counter()
+    unguided = 0
+    for codepoint, defects, guided, problem in parallel_map(
+        _CleanJob(folder, output, reference, settings), folder.codepoints
+    ):
+        if problem:
+            report.add_failed(codepoint, problem)
+            continue
+        report.add_done(codepoint)
+        kinds.update(defect.kind for defect in defects)
+        unguided += not guided
+        record = dict(folder.glyphs.get(codepoint, {}))
+        if defects:
+            record["repairs"] = [defect.to_json() for defect in defects]
+        glyphs[codepoint] = record
+    report.figures = {
+        "repairs": dict(sorted(kinds.items())),
+        "glyphs_repaired": sum("repairs" in record for record in glyphs.values()),
+        "glyphs_without_reference": unguided,
+    }
+    write_manifest(output, folder.canvas, glyphs, {**folder.provenance, "clean": settings.model_dump()})
+    return report

@@ -1,0 +1,230 @@
+"""Narrow white gaps in ink: found, measured, and told apart into defects and true counters.
+
+A candidate is a component of the black top-hat (grey closing minus image). It is measured by
+moments and by samples along its axis and its normal, and by the ink that the source glyph has at
+that place once the neighbourhoods are aligned. All measures are vectorised over the candidates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from fontgen.glyphs.clean_morphology import EIGHT, Ink8, close, stroke_width_px
+
+Floats = NDArray[np.float64]
+
+DESIGN_SIZE_PX = 256
+"""Lengths of settings and measures are in px of a canvas of this size."""
+
+_MIN_DEPTH = 48
+"""A dip of the ink below this (of 255) is antialiasing noise rather than a gap."""
+
+_REACH_PX = 40
+"""How far along the normal the ink beside a gap is followed."""
+
+_LINE_PX = 60
+"""How far along its axis a gap is looked for beyond its ends."""
+
+_CELLS = 128
+"""The reference is aligned on a grid of about this many cells a side."""
+_WINDOW, _SHIFT = 10, 4
+"""Half the side of an aligned neighbourhood and the largest shift tried, in cells."""
+
+MEASURES = (
+    "length", "width", "log_mass", "depth", "slenderness", "thickness", "uneven",
+    "flank_low", "flank_high", "flank_far", "run_short", "run_long", "end_low", "end_high",
+    "corner_low", "corner_high", "line_ink", "line_gap", "stroke",
+)  # fmt: skip
+REFERENCE_MEASURES = ("source_mean", "source_low", "source_high", "source_shift", "source_misfit")
+
+
+@dataclass
+class Gaps:
+    """The candidates of one glyph. Arrays are per candidate unless said otherwise; lengths in image px."""
+
+    labels: NDArray[np.int32]
+    """(n, n): 0, or 1 + the candidate that a pixel belongs to."""
+    closed: Ink8
+    """(n, n): the grey closing."""
+    row: Floats
+    col: Floats
+    """Centres of mass, pixel indices."""
+    axis: Floats
+    """(k, 2): unit vector (row, col) along the gap."""
+    length: Floats
+    width: Floats
+    measures: Floats
+    """(k, len(MEASURES)), in px of the design size."""
+    rows: NDArray[np.intp]
+    cols: NDArray[np.intp]
+    members: NDArray[np.intp]
+    """All candidate pixels and the candidate of each."""
+    stroke_px: float
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
+    """All candidates no wider than `gap_px` (px at the design size) of an (n, n) uint8 glyph."""
+    scale = ink8.shape[0] / DESIGN_SIZE_PX
+    closed = close(ink8, max(1, ceil(gap_px * scale / 2)))
+    dip = closed - ink8
+    labels, count = ndimage.label(dip > _MIN_DEPTH, EIGHT)
+    rows, cols = np.nonzero(labels)
+    members = labels[rows, cols] - 1
+    weight = dip[rows, cols] / 255.0
+
+    def total(values: NDArray[Any]) -> Floats:
+        return np.bincount(members, values, count).astype(np.float64)
+
+    mass = np.maximum(total(weight), 1e-6)
+    row, col = total(weight * rows) / mass, total(weight * cols) / mass
+    d_row, d_col = rows - row[members], cols - col[members]
+    var_row = total(weight * d_row * d_row) / mass + 1 / 12
+    var_col = total(weight * d_col * d_col) / mass + 1 / 12
+    cov = total(weight * d_row * d_col) / mass
+    middle, spread = (var_row + var_col) / 2, np.hypot((var_row - var_col) / 2, cov)
+    angle = 0.5 * np.arctan2(2 * cov, var_col - var_row)
+    axis = np.column_stack([np.sin(angle), np.cos(angle)])
+    length = np.sqrt(12 * (middle + spread))  # of a uniform bar with this variance
+    thickness = np.sqrt(12 * np.maximum(middle - spread, 0.02))
+    width = mass / length
+    depth = np.zeros(count)
+    np.maximum.at(depth, members, weight)
+
+    along = (d_row * axis[members, 0] + d_col * axis[members, 1]) / length[members]
+    third = np.clip(np.floor(along * 3 + 1.5), 0, 2).astype(np.intp)
+    thirds = np.bincount(members * 3 + third, weight, 3 * count).reshape(count, 3)
+    uneven = (thirds.max(axis=1, initial=0) - thirds.min(axis=1, initial=9)) / mass * 3 if count else mass
+
+    gaps = Gaps(
+        labels, closed, row, col, axis, length, width, np.empty((count, 0)), rows, cols, members,
+        stroke_width_px(ink8 >= 128),
+    )  # fmt: skip
+    if not count:
+        gaps.measures = np.empty((0, len(MEASURES)))
+        return gaps
+    stroke = max(gaps.stroke_px, 1.0)
+    around = _surroundings(ink8, gaps, dip, scale)
+    gaps.measures = np.column_stack(
+        [length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven]
+        + [*around[:3], around[3] * scale / stroke, around[4] * scale / stroke, *around[5:]]
+        + [np.full(count, stroke / scale)]
+    )
+    return gaps
+
+
+def _surroundings(ink8: Ink8, gaps: Gaps, dip: Ink8, scale: float) -> list[Floats]:
+    """What lies beside, beyond the ends, and further along the axis of every candidate."""
+    top = ink8.shape[0] - 1
+    u_row, u_col = gaps.axis[:, 0], gaps.axis[:, 1]
+
+    def sample(image: NDArray[Any], along: NDArray[Any], across: NDArray[Any]) -> NDArray[Any]:
+        # (k, ...) offsets in px in each candidate's own frame; nearest pixel
+        shape = (-1,) + (1,) * (max(along.ndim, across.ndim) - 1)
+        r = gaps.row.reshape(shape) + along * u_row.reshape(shape) + across * u_col.reshape(shape)
+        c = gaps.col.reshape(shape) + along * u_col.reshape(shape) - across * u_row.reshape(shape)
+        values: NDArray[Any] = image[
+            np.clip(np.rint(r), 0, top).astype(np.intp), np.clip(np.rint(c), 0, top).astype(np.intp)
+        ]
+        return values
+
+    sides = np.array([1.0, -1.0])
+    places = np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
+    along = gaps.length[:, None, None] * places
+    beside = sides[:, None] * (gaps.width[:, None, None] / 2 + 1.5 * scale)
+    flanks = sample(ink8, along, beside).mean(axis=2) / 255
+    far = sample(ink8, along, beside + sides[:, None] * 3 * scale).mean(axis=2) / 255
+
+    steps = np.arange(1, _REACH_PX + 1) * scale
+    reach = (sides[:, None] * (steps + 0.5 * scale))[None, :, None, :] + (
+        sides[None, :, None, None] * gaps.width[:, None, None, None] / 2
+    )
+    lines = gaps.length[:, None, None, None] * places[None, None, 1:4, None]
+    inked = sample(ink8, lines, reach) >= 128
+    runs = np.median(np.logical_and.accumulate(inked, axis=3).sum(axis=3), axis=2)
+
+    end = sides * gaps.length[:, None] / 2
+    beyond = end[:, :, None] + sides[:, None] * np.array([1.0, 2.0, 3.0]) * scale
+    ends = sample(gaps.closed, beyond, np.zeros((1, 1, 1))).mean(axis=2) / 255
+    grid = np.arange(-4, 5) * 1.25 * scale
+    disc = sample(
+        gaps.closed, (end[:, :, None] + np.repeat(grid, 9)[None, None]), np.tile(grid, 9)[None, None]
+    ).mean(axis=2) / 255  # fmt: skip
+
+    ahead = end[:, :, None] + sides[:, None] * np.arange(2, _LINE_PX, 1.0) * scale
+    lateral = np.array([-1.0, 0.0, 1.0])[None, :, None, None] * scale
+    dips = sample(dip, ahead[:, None], lateral).max(axis=1) / 255
+    grounds = sample(gaps.closed, ahead, np.zeros((1, 1, 1))) / 255
+    line_ink = grounds.sum(axis=(1, 2))
+    line_gap = (dips * grounds).sum(axis=(1, 2)) / (line_ink + 3)
+    return [
+        flanks.min(axis=1), flanks.max(axis=1), far.min(axis=1), runs.min(axis=1), runs.max(axis=1),
+        ends.min(axis=1), ends.max(axis=1), disc.min(axis=1), disc.max(axis=1), line_ink / _LINE_PX, line_gap,
+    ]  # fmt: skip
+
+
+def cells(ink8: Ink8) -> tuple[NDArray[np.float32], int]:
+    """Mean ink (0..1) on a grid of about 128 cells a side, and the pixels a cell."""
+    n = ink8.shape[0]
+    step = max(1, n // _CELLS)
+    side = -(-n // step)
+    padded = np.zeros((side * step, side * step), np.float32)
+    padded[:n, :n] = ink8
+    grid: NDArray[np.float32] = padded.reshape(side, step, side, step).mean(axis=(1, 3)) / np.float32(255)
+    return grid, step
+
+
+def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> Floats:
+    """(len(chosen), 5) REFERENCE_MEASURES: the source's ink where the chosen candidates lie.
+
+    The neighbourhood of each candidate, gap filled, is matched with the source's under shifts of up
+    to 4 cells; the source's ink is averaged over the shifts, weighted by how well each fits.
+    """
+    filled, step = cells(gaps.closed)
+    source, _ = cells(reference8)
+    margin = _WINDOW + _SHIFT
+    filled, source = np.pad(filled, margin), np.pad(source, margin)
+    centre_r = np.rint(gaps.row[chosen] / step).astype(np.intp) + margin
+    centre_c = np.rint(gaps.col[chosen] / step).astype(np.intp) + margin
+    inner, outer = np.arange(-_WINDOW, _WINDOW), np.arange(-margin, margin)
+    mine = filled[centre_r[:, None, None] + inner[:, None], centre_c[:, None, None] + inner]
+    theirs = source[centre_r[:, None, None] + outer[:, None], centre_c[:, None, None] + outer]
+    side = 2 * _SHIFT + 1
+    views = np.lib.stride_tricks.sliding_window_view(theirs, (2 * _WINDOW, 2 * _WINDOW), axis=(1, 2))
+    cross = np.einsum("kabij,kij->kab", views, mine, optimize=False)
+    power = np.cumsum(np.cumsum(np.pad(theirs**2, ((0, 0), (1, 0), (1, 0))), axis=1), axis=2)
+    w = 2 * _WINDOW
+    power = power[:, w:, w:] - power[:, :-w, w:] - power[:, w:, :-w] + power[:, :-w, :-w]
+    offsets = np.arange(-_SHIFT, _SHIFT + 1)
+    away = offsets[:, None] ** 2 + offsets**2
+    misfit = power - 2 * cross + (mine**2).sum(axis=(1, 2))[:, None, None] + 0.1 * away
+    misfit = misfit.reshape(len(chosen), side * side)
+    likely = np.exp(-(misfit - misfit.min(axis=1, keepdims=True)) / 4)
+    likely /= likely.sum(axis=1, keepdims=True)
+
+    position = np.full(len(gaps), -1, np.intp)
+    position[chosen] = np.arange(len(chosen))
+    which = position[gaps.members]
+    keep = which >= 0
+    # one sample a cell is enough: the pixels of a cell would only repeat it
+    spots = np.unique(
+        np.column_stack([which[keep], gaps.rows[keep] // step, gaps.cols[keep] // step]), axis=0
+    )  # fmt: skip
+    owner, r, c = spots[:, 0], spots[:, 1] + margin, spots[:, 2] + margin
+    shift_r, shift_c = np.repeat(offsets, side), np.tile(offsets, side)
+    values = (source[r[:, None] + shift_r, c[:, None] + shift_c] * likely[owner]).sum(axis=1)
+    share = np.bincount(owner, minlength=len(chosen))
+    low, high = np.ones(len(chosen)), np.zeros(len(chosen))
+    np.minimum.at(low, owner, values)
+    np.maximum.at(high, owner, values)
+    mean = np.bincount(owner, values, len(chosen)) / np.maximum(share, 1)
+    shift = (likely * np.sqrt(away).ravel()).sum(axis=1)
+    return np.column_stack([mean, low, high, shift, np.log(misfit.min(axis=1) + 1)]).astype(np.float64)

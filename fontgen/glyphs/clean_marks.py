@@ -1,0 +1,114 @@
+"""Ink where none belongs, and grey where black belongs: veils, dust, grey strokes, ragged edges, bridges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX
+from fontgen.glyphs.clean_morphology import EIGHT, Ink8, Mask, dilate, dilate_square, erode, open_, topology
+
+_FAINT = 90
+"""A stroke drawn thinner than a third of a pixel would be this faint; nothing that was meant is."""
+
+_SOLID = 250
+"""Ink up to here inside a stroke is grey; above it is rounding."""
+
+_RAGGED_SHARE = 0.12
+"""Pixels that a 3x3 median flips, per edge pixel. Outlines of real fonts stay below 0.06."""
+
+
+def veil(ink8: Ink8) -> Mask:
+    """(n, n) bool: faint ink that no edge explains."""
+    if not ((ink8 > 0) & (ink8 < _FAINT)).any():
+        return np.zeros(ink8.shape, bool)
+    return (ink8 > 0) & (ink8 < _FAINT) & ~dilate(ink8 >= _FAINT, 2)
+
+
+def veil_level(ink8: Ink8, faint: Mask) -> int:
+    """How dark the ground is as a whole: 0 unless the veil covers most of it."""
+    ground = ~dilate(ink8 >= _FAINT, 2)
+    if np.count_nonzero(faint) <= 0.5 * max(np.count_nonzero(ground), 1):
+        return 0
+    return int(np.median(ink8[ground]))
+
+
+def without_level(ink8: Ink8, level: int) -> Ink8:
+    """Undo a uniform veil: `level` becomes 0, 255 stays."""
+    table = np.clip(np.rint((np.arange(256) - level) * (255 / (255 - level))), 0, 255)
+    out: Ink8 = table.astype(np.uint8)[ink8]
+    return out
+
+
+def grey_ink(ink8: Ink8) -> Mask:
+    """(n, n) bool: pixels deep inside strokes that are not fully black."""
+    return erode(ink8 >= 128, 2) & (ink8 <= _SOLID)
+
+
+def specks(ink8: Ink8, stroke_px: float, speck_px: float, near_source: Mask | None) -> list[tuple[Mask, tuple[slice, slice]]]:
+    """Loose ink too small to be a dot of this glyph: (mask within the window, window) of each.
+
+    A dot is about as wide as a stroke in both directions; dust is smaller. Where the source has no
+    ink nearby (`near_source`, (n, n) bool) twice that extent counts as dust.
+    """
+    scale = ink8.shape[0] / DESIGN_SIZE_PX
+    labels, count = ndimage.label(ink8 >= 24, EIGHT)
+    found = []
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        extent = max(window[0].stop - window[0].start, window[1].stop - window[1].start) - 1
+        if count == 1 or extent > 2 * speck_px * scale + 1:
+            continue
+        mask = labels[window] == number
+        foreign = near_source is not None and not near_source[window][mask].any()
+        limit = min(speck_px * scale, 0.6 * stroke_px) * (1.6 if foreign else 1.0)
+        if extent <= limit:
+            found.append((mask, window))
+    return found
+
+
+def smooth_edges(ink8: Ink8) -> Ink8 | None:
+    """The image with its edges smoothed, or None when they are no more ragged than outlines are."""
+    ink = ink8 >= 128
+    edge = dilate_square(ink) & ~erode(ink, 1)
+    if not edge.any():
+        return None
+    around = ndimage.uniform_filter(ink.astype(np.float32), 3)
+    flipped = (around > 0.5) != ink
+    if np.count_nonzero(flipped) <= _RAGGED_SHARE * np.count_nonzero(edge) / 2:
+        return None
+    scale = ink8.shape[0] / DESIGN_SIZE_PX
+    soft = ndimage.gaussian_filter(ink8.astype(np.float32), max(0.8, 1.3 * scale))
+    steep = np.clip((soft - 127.5) * 2.5 + 127.5, 0, 255)
+    out: Ink8 = np.where(edge, np.rint(steep), ink8).astype(np.uint8)
+    return out
+
+
+def bridges(
+    ink8: Ink8, stroke_px: float, width_px: float, source_near: Mask, source_topology: tuple[int, int]
+) -> list[tuple[NDArray[np.bool_], tuple[slice, slice]]]:
+    """Thin links that the source does not have and whose cut brings the topology nearer to the source's.
+
+    `source_near` is the source's ink grown by a few pixels: a link that leaves it is foreign.
+    """
+    radius = int(min(width_px, 0.35 * stroke_px) / 2)
+    if radius < 1:
+        return []
+    ink = ink8 >= 128
+    thin = ink & ~open_(ink, radius) & ~source_near
+    labels, _ = ndimage.label(dilate_square(thin) & ink & ~open_(ink, radius), EIGHT)
+    found = []
+    before = topology(ink)
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        mask = labels[window] == number
+        cut = ink.copy()
+        cut[window] &= ~mask
+        after = topology(cut)
+        if _distance(after, source_topology) < _distance(before, source_topology):
+            found.append((mask, window))
+            ink, before = cut, after
+    return found
+
+
+def _distance(a: tuple[int, int], b: tuple[int, int]) -> int:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])
