@@ -102,7 +102,7 @@ def _instantiate(path: Path, font: TTFont, location: Mapping[str, float] | None)
         if not axis.minValue <= value <= axis.maxValue:
             raise FontError(f"{path}: axis {tag} cannot be {value:g}; choose {axis.minValue:g} to {axis.maxValue:g}")
     full = {tag: wanted.get(tag, axis.defaultValue) for tag, axis in axes.items()}
-    instancer.instantiateVariableFont(font, full, inplace=True, downgradeCFF2=True)
+    instancer.instantiateVariableFont(font, full, inplace=True, downgradeCFF2="CFF2" in font)
     if "STAT" in font:  # it describes axes that are gone
         del font["STAT"]
     place = ", ".join(f"{tag}={value:g}" for tag, value in full.items())

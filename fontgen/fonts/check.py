@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _sanitize(path: Path, unpacked: Path, face_index: int) -> Finding:
 def _open(path: Path, unpacked: Path, face_index: int) -> Subject:
     data = path.read_bytes()
     is_packed = data[:4] in (b"wOFF", b"wOF2")
-    font = TTFont(path, fontNumber=face_index, lazy=True, recalcBBoxes=False)
+    font = TTFont(BytesIO(data), fontNumber=face_index, recalcBBoxes=False)
     if is_packed and unpacked.exists():
         data = unpacked.read_bytes()
     missing = [tag for tag in NEEDED_TABLES if tag not in font]

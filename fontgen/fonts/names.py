@@ -78,7 +78,8 @@ def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence
     if family is None:
         if base is None:
             raise FontError("family name missing: without a base font there is none to derive; set names.family")
-        family = f"{base['name'].getBestFamilyName() or 'Untitled'} Fontgen"
+        stem = base_family(base)
+        family = f"{stem} Fontgen" if stem else FALLBACK_FAMILY
         if reserved_in(family, reserved):
             notices.append(
                 f"{reserved_in(family, reserved)!r} is a Reserved Font Name, so the font is {FALLBACK_FAMILY!r}"
@@ -112,6 +113,13 @@ def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence
 def canonical_style(style: str) -> str:
     """Usual spelling of the four linked styles ("bold italic" -> "Bold Italic"); others stay as they are."""
     return next((known for known in RIBBI if known.casefold() == " ".join(style.split()).casefold()), style)
+
+
+def base_family(font: TTFont) -> str | None:
+    """The base font's family name in plain ASCII, typographic before linked; None where it has none."""
+    records = [record for name_id in (16, 1) for record in font["name"].names if record.nameID == name_id]
+    names = (record.toUnicode(errors="replace").strip() for record in records)
+    return next((name for name in names if name and name.isascii()), None)
 
 
 def base_style(font: TTFont) -> str:
