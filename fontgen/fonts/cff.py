@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from fontTools.cffLib import PrivateDict, TopDict
@@ -11,14 +12,14 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.misc.psCharStrings import T2CharString, encodeIntT2
 from fontTools.pens.boundsPen import BoundsPen
 from fontTools.pens.qu2cuPen import Qu2CuPen
-from fontTools.pens.recordingPen import DecomposingRecordingPen
+from fontTools.pens.recordingPen import RecordingPen
 from fontTools.pens.reverseContourPen import ReverseContourPen
 from fontTools.pens.t2CharStringPen import T2CharStringPen
 from fontTools.pens.teePen import TeePen
 from fontTools.ttLib import TTFont
 
 from fontgen.errors import FontError
-from fontgen.fonts.glyf import Drawable, require_int16, truetype_bounds
+from fontgen.fonts.glyf import Drawable, Recording, recordings, require_int16, truetype_bounds
 from fontgen.fonts.metrics import (
     Bounds,
     CompiledGlyph,
@@ -27,6 +28,7 @@ from fontgen.fonts.metrics import (
     usual,
     vertical_origin,
 )
+from fontgen.parallel import parallel_map
 
 MAX_CID = 65535
 """CIDs are 16 bits (Adobe Technical Note 5176, Charsets)."""
@@ -125,12 +127,12 @@ def to_cff(font: TTFont, *, error_em: float) -> None:
 
     Half of `error_em` goes to joining runs of quadratics into one cubic, half to rounding.
     """
-    order, glyph_set = list(font.getGlyphOrder()), font.getGlyphSet()
+    order = list(font.getGlyphOrder())
     max_error = error_em * font["head"].unitsPerEm / 2
     bounds = truetype_bounds(font)
     charstrings, metrics = {}, font["hmtx"].metrics
-    for name in order:
-        glyph = _convert(glyph_set, name, max_error)
+    converted = parallel_map(partial(_convert, max_error), recordings(font))
+    for name, glyph in zip(order, converted, strict=True):
         charstrings[name] = T2CharString(bytecode=encodeIntT2(metrics[name][0]) + glyph.data)
         if glyph.bounds:
             metrics[name] = (metrics[name][0], glyph.bounds[0])
@@ -158,10 +160,9 @@ def to_cff(font: TTFont, *, error_em: float) -> None:
         add_vertical_origins(font, bounds, vertical_origin(font, bounds))
 
 
-def _convert(glyph_set: Mapping[str, Any], name: str, max_error: float) -> CompiledGlyph:
-    simple = DecomposingRecordingPen(glyph_set)
-    glyph_set[name].draw(simple)
-    simple.value = _started_on_curve(simple.value)
+def _convert(max_error: float, recording: Recording) -> CompiledGlyph:
+    simple = RecordingPen()
+    simple.value = _started_on_curve(recording)
     if max_error == 0:
         return _compile(lambda pen: simple.replay(ReverseContourPen(pen)), rounding=0)
     return _compile(
@@ -169,9 +170,9 @@ def _convert(glyph_set: Mapping[str, Any], name: str, max_error: float) -> Compi
     )
 
 
-def _started_on_curve(recording: list[Any]) -> list[Any]:
+def _started_on_curve(recording: Recording) -> Recording:
     """Give contours of off-curve points alone the start that TrueType implies: the middle of the last and first."""
-    started: list[Any] = []
+    started: Recording = []
     for operator, points in recording:
         if operator == "qCurveTo" and points[-1] is None:
             (x0, y0), (x1, y1) = points[-2], points[0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
 from fontTools.pens.cu2quPen import Cu2QuPen
+from fontTools.pens.recordingPen import DecomposingRecordingPen, replayRecording
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._g_l_y_f import Glyph
@@ -14,6 +16,10 @@ from fontTools.ttLib.tables.ttProgram import Program
 
 from fontgen.errors import GlyphError
 from fontgen.fonts.metrics import Bounds, CompiledGlyph
+from fontgen.parallel import parallel_map
+
+Recording: TypeAlias = list[tuple[str, tuple[Any, ...]]]
+"""An outline as the pen calls that draw it (fontTools' RecordingPen)."""
 
 SMALLEST_ERROR_EM = 0.0001
 """Below this, quadratic approximations only add points that rounding to integers moves further."""
@@ -141,15 +147,27 @@ def smooth_unhinted(font: TTFont) -> None:
         font["gasp"].gaspRange = dict(UNHINTED_GASP)
 
 
+def recordings(font: TTFont) -> Iterator[Recording]:
+    """The outline of every glyph in glyph order, composites taken apart."""
+    glyph_set = font.getGlyphSet()
+    for name in font.getGlyphOrder():
+        pen = DecomposingRecordingPen(glyph_set)
+        glyph_set[name].draw(pen)
+        yield pen.value
+
+
+def _convert(max_error: float, recording: Recording) -> CompiledGlyph:
+    pen = TTGlyphPen(None)
+    replayRecording(recording, Cu2QuPen(pen, max_error, reverse_direction=True))
+    return _compiled(pen.glyph())
+
+
 def to_truetype(font: TTFont, *, error_em: float) -> None:
     """Turn the font's CFF outlines into glyf, each curve within `error_em` of its cubic."""
-    order, glyph_set = list(font.getGlyphOrder()), font.getGlyphSet()
+    order = list(font.getGlyphOrder())
     max_error = max(error_em, SMALLEST_ERROR_EM) * font["head"].unitsPerEm
-    compiled: dict[str, CompiledGlyph] = {}
-    for name in order:
-        pen = TTGlyphPen(None)
-        glyph_set[name].draw(Cu2QuPen(pen, max_error, reverse_direction=True))
-        compiled[name] = _compiled(pen.glyph())
+    converted = parallel_map(partial(_convert, max_error), recordings(font))
+    compiled = dict(zip(order, converted, strict=True))
     is_cid = hasattr(font["CFF "].cff[0], "ROS")
     for tag in ("CFF ", "VORG"):
         if tag in font:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from fontgen.fonts.tables import (
     extend_device_metrics,
     write_cmap,
 )
+from fontgen.parallel import parallel_map
 from fontgen.report import Report
 
 MAX_GLYPHS = 65535
@@ -176,32 +178,44 @@ def _compiled(
     font: TTFont, glyphs: Iterable[AssembledGlyph], *, cff: bool, kept: frozenset[int], report: AssembleReport
 ) -> list[_Joining]:
     """Outlines in the font's own bytes, by codepoint; outlines themselves are let go one by one."""
-    compile_outline, upem = (compile_charstring if cff else compile_truetype), font["head"].unitsPerEm
     done: dict[int, _Joining] = {}
     seen: set[int] = set()
     repeated: list[int] = []
-    for glyph in glyphs:
-        codepoint = glyph.codepoint
-        _require_character(codepoint)
-        if codepoint in seen:
-            repeated.append(codepoint)
-            continue
-        seen.add(codepoint)
-        if codepoint in kept:
-            report.add_skipped(codepoint, "the base font's own glyph is kept")
-            continue
-        try:
-            compiled = compile_outline(glyph.outline, upem)
-            if compiled.bounds is None and not is_whitespace(codepoint):
-                raise GlyphError("the outline is empty; trace its image again or leave the character out")
-        except GlyphError as error:
-            report.add_failed(codepoint, error)
-            continue
-        done[codepoint] = _Joining(codepoint, compiled, glyph.advance_em, glyph.vertical_advance_em)
+
+    def wanted() -> Iterator[AssembledGlyph]:
+        for glyph in glyphs:
+            _require_character(glyph.codepoint)
+            if glyph.codepoint in seen:
+                repeated.append(glyph.codepoint)
+            elif glyph.codepoint in kept:
+                report.add_skipped(glyph.codepoint, "the base font's own glyph is kept")
+            else:
+                yield glyph
+            seen.add(glyph.codepoint)
+
+    attempt = partial(_attempt, compile_charstring if cff else compile_truetype, font["head"].unitsPerEm)
+    for codepoint, result in parallel_map(attempt, wanted()):
+        if isinstance(result, str):
+            report.add_failed(codepoint, result)
+        else:
+            done[codepoint] = result
     if repeated:
         shown = ", ".join(map(codepoint_name, sorted(repeated)[:5])) + (", ..." if len(repeated) > 5 else "")
         raise FontError(f"more than one glyph for {shown}; keep one image for each character")
     return [done[codepoint] for codepoint in sorted(done)]
+
+
+def _attempt(
+    compile_outline: Callable[[Drawable, int], CompiledGlyph], units_per_em: int, glyph: AssembledGlyph
+) -> tuple[int, _Joining | str]:
+    """The codepoint with its compiled glyph, or with what went wrong."""
+    try:
+        compiled = compile_outline(glyph.outline, units_per_em)
+        if compiled.bounds is None and not is_whitespace(glyph.codepoint):
+            raise GlyphError("the outline is empty; trace its image again or leave the character out")
+    except GlyphError as error:
+        return glyph.codepoint, str(error)
+    return glyph.codepoint, _Joining(glyph.codepoint, compiled, glyph.advance_em, glyph.vertical_advance_em)
 
 
 def _require_character(codepoint: int) -> None:
