@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import torch
 
 from fontgen.errors import RecipeError
-from fontgen.parallel import usable_cores
 
 
 def resolve_device(name: str) -> torch.device:
@@ -27,12 +26,11 @@ def resolve_device(name: str) -> torch.device:
 
 @contextmanager
 def repeatable(device: torch.device) -> Iterator[None]:
-    """Deterministic kernels, all usable cores, and an untouched random state afterwards."""
+    """Deterministic kernels, and an untouched random state afterwards."""
     # cuBLAS repeats itself only with a fixed workspace, which it reads at its first call.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     was_filling = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    was_threads = torch.get_num_threads()
     was_precision = torch.get_float32_matmul_precision()
     was_benchmark = torch.backends.cudnn.benchmark
     cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
@@ -43,7 +41,6 @@ def repeatable(device: torch.device) -> Iterator[None]:
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             torch.backends.cudnn.benchmark = False
             torch.set_float32_matmul_precision("high")
-            torch.set_num_threads(usable_cores())
             torch.set_flush_denormal(True)
             yield
         finally:
@@ -51,4 +48,3 @@ def repeatable(device: torch.device) -> Iterator[None]:
             torch.utils.deterministic.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
             torch.backends.cudnn.benchmark = was_benchmark
             torch.set_float32_matmul_precision(was_precision)
-            torch.set_num_threads(was_threads)
