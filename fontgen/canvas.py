@@ -90,7 +90,7 @@ class Canvas:
         try:
             return cls(**data)
         except TypeError as error:
-            raise ImageError(f"canvas description {dict(data)!r} is not one of fontgen's: {error}") from error
+            raise ImageError(f"canvas description {data!r} is not one of fontgen's: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

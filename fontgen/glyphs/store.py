@@ -152,12 +152,18 @@ class ImageFolder:
     @classmethod
     def _from_manifest(cls, root: Path) -> ImageFolder:
         data = read_json(root / MANIFEST)
-        if not isinstance(data, dict) or data.get("format") != _FORMAT:
-            raise ImageError(f"{root / MANIFEST}: not a manifest of glyph images; remove it to read the folder as is")
-        glyphs = {int(name[2:], 16): dict(record) for name, record in data["glyphs"].items()}
+        try:
+            if data["format"] != _FORMAT:
+                raise ValueError("another format")
+            glyphs = {int(name[2:], 16): dict(record) for name, record in data["glyphs"].items()}
+            canvas = Canvas.from_json(data["canvas"])
+        except (LookupError, TypeError, ValueError, AttributeError, ImageError) as error:
+            raise ImageError(
+                f"{root / MANIFEST}: not a manifest of glyph images; remove it to read the folder as is"
+            ) from error
         return cls(
             root=root,
-            canvas=Canvas.from_json(data["canvas"]),
+            canvas=canvas,
             files={codepoint: root / image_name(codepoint) for codepoint in sorted(glyphs)},
             glyphs=glyphs,
             provenance=data.get("provenance", {}),
