@@ -52,16 +52,19 @@ def _fault(points: NDArray[np.float64], ends: NDArray[np.int64], *, clockwise: b
     if len(ends) == 1:
         return "reversed" if solid[0] and areas[0] < 0 else None
     around = _winding_around(points[starts], x0, y0, x1, y1, starts) * (-1 if clockwise else 1)
-    if (solid & (areas < 0) & (around <= 0)).any():
-        return "reversed"
-    for contour in np.flatnonzero(solid & (areas > 0) & (around > 0)):
+
+    def depths(contour: int) -> NDArray[np.int64]:
+        """How deep each tested point along a contour lies in the others."""
         own = slice(starts[contour], ends[contour] + 1)
         along = [points[own] * (1 - t) + points[following[own]] * t for t in _ALONG]
-        depths = _winding_around(np.concatenate(along), x0, y0, x1, y1, starts, skip=int(contour)) * (
-            -1 if clockwise else 1
-        )
-        if (depths > 0).all():
-            return "filled"
+        tests = np.concatenate(along)
+        return _winding_around(tests, x0, y0, x1, y1, starts, skip=int(contour)) * (-1 if clockwise else 1)
+
+    # One point may lie on its neighbour, where a counter touches the edge around it: most must agree.
+    if any((depths(c) <= 0).mean() > 0.5 for c in np.flatnonzero(solid & (areas < 0) & (around <= 0)).tolist()):
+        return "reversed"
+    if any((depths(c) > 0).all() for c in np.flatnonzero(solid & (areas > 0) & (around > 0)).tolist()):
+        return "filled"
     return None
 
 
