@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from fontgen.canvas import Placement
 from fontgen.errors import ImageError, codepoint_name
 from fontgen.files import write_json
+from fontgen.fonts.base import open_base
 from fontgen.fonts.face import open_face
 from fontgen.fonts.join import AssembledGlyph
+from fontgen.glyphs.calibrate import calibration_sample
 from fontgen.glyphs.render import render_ink, resample_ink
 from fontgen.glyphs.store import ImageFolder, codepoint_from_name
 from fontgen.outlines.folder import outline_files, trace_folder
+from fontgen.outlines.genre import glyph_outline, measure_genre
 from fontgen.outlines.outline import Outline
+from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.svg import read_svg
 from fontgen.proof.sheet import SheetRow, contact_sheet
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
@@ -46,12 +50,29 @@ def _trace_inputs(build: Build) -> Any:
     return [build.recipe.trace.model_dump(mode="json"), overrides]
 
 
+_GENRE_GLYPHS = 60
+
+
+def _settings(build: Build) -> TraceSettings:
+    """The recipe's settings; genre auto becomes what the target font's own outlines say."""
+    settings, base = build.recipe.trace, build.recipe.target.font
+    if settings.genre != "auto" or base is None:
+        return settings
+    font = open_base(base.path, face_index=base.face_index, location=base.location).open()
+    cmap, glyphs = font.getBestCmap(), font.getGlyphSet()
+    units = font["head"].unitsPerEm
+    chosen = calibration_sample(sorted(cmap))[:_GENRE_GLYPHS]
+    genre = measure_genre(glyph_outline(glyphs, cmap[c], units_per_em=units) for c in chosen)
+    build.talk.line(f"  genre {genre}, by the target font's own outlines")
+    return settings.model_copy(update={"genre": genre})
+
+
 def _run_trace(build: Build, folder: StageFolder) -> Outcome:
     images = ImageFolder.open(build.folder("clean").path)
     images = replace(images, canvas=registered_canvas(build, images.canvas))
     by_hand = {c: path for c, path in _overrides(build, ".png").items() if c in images.files}
     images.files.update(by_hand)
-    report = trace_folder(images, folder.path, build.recipe.trace)
+    report = trace_folder(images, folder.path, _settings(build))
     build.reports["trace"] = report
     figures = {**report.figures, "failed": len(report.failed), "by_hand": len(by_hand)}
     if build.target_refs[0] is None:
@@ -258,9 +279,10 @@ def _proof_figures(build: Build) -> dict[str, object]:
     }
     figures["suspect"] = len(suspects(build))
     measured = build.folder("evaluate").figures if build.recipe.truth else {}
-    for key in ("iou", "l1"):
+    for key, label in (("iou", "IoU"), ("l1", "L1")):
         if key in measured.get("font", {}):
-            figures[f"{key} (source as it is)"] = f"{measured['font'][key]:.4f} ({measured['source_as_is'][key]:.4f})"
+            values = measured["font"][key], measured["source_as_is"][key]
+            figures[f"{label} (source as it is)"] = f"{values[0]:.3f} ({values[1]:.3f})"
     return figures
 
 
