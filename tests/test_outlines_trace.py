@@ -223,7 +223,7 @@ def test_round_trip_of_real_glyphs(name: str) -> None:
 
 def test_potrace_traces_the_same_ink() -> None:
     face = Face(FontRef.of(FIXTURES / "zen-maru-gothic-bold.ttf"))
-    codepoint = next(code for code in sorted(face.cmap) if code >= 0x4E00)
+    codepoint = sorted(code for code in face.cmap if code >= 0x4E00)[100]
     ink = render_ink(face, codepoint, CANVAS)
     fitted = trace_ink(ink, CANVAS)
     traced = trace_ink(ink, CANVAS, TraceSettings(method="potrace"))
@@ -236,3 +236,26 @@ def test_same_image_same_outline() -> None:
     face = Face(FontRef.of(FIXTURES / "noto-sans-jp-bold.ttf"))
     ink = render_ink(face, 0x6C38, CANVAS) if 0x6C38 in face.cmap else render_ink(face, max(face.cmap), CANVAS)
     assert trace_ink(ink, CANVAS) == trace_ink(ink.copy(), CANVAS)
+
+
+@pytest.mark.parametrize("size_px", [8, 33, 64])
+def test_any_image_gives_a_finite_outline_of_its_ink(size_px: int) -> None:
+    from scipy import ndimage
+
+    canvas = Canvas(size_px=size_px)
+    rng = np.random.default_rng(size_px)
+    for blur in (0.0, 0.5, 1.0, 2.0):
+        for genre in ("auto", "sans", "pixel"):
+            noise = (
+                ndimage.gaussian_filter(rng.normal(size=(size_px, size_px)), blur)
+                if blur
+                else rng.normal(size=(size_px, size_px))
+            )
+            ink = np.clip(noise / noise.std() * 60 + 128, 0, 255).astype(np.uint8)
+            outline = trace_ink(ink, canvas, TraceSettings(genre=genre, speckle_em2=0.0))  # type: ignore[arg-type]
+            bounds = outline.bounds_em()
+            assert bounds is not None
+            assert np.isfinite(bounds).all()
+            area_px = sum(signed_area(contour) for contour in outline.contours) * canvas.px_per_em**2
+            if blur >= 1 and size_px > 8:
+                assert area_px == pytest.approx(np.count_nonzero(ink >= 128), rel=0.15)

@@ -65,7 +65,6 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
     """
     loops = windows.loops
     counts = np.diff(loops.starts)
-    owner = np.repeat(np.arange(counts.size), counts)
     # An arc of 90 degrees reaches 0.8 of its radius to either side of its middle.
     cut = min(_LARGEST_CUT, _CUT + round(0.8 * corner_radius_px / loops.step_px))
     ahead_position, ahead_direction = _side_kernels(cut)
@@ -87,7 +86,7 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
     # A loop begins at its first corner, else at the extremum where it bends most.
     extremum = _turns(tangent, loops, counts)
     rank = np.where(corner, 1e6, np.where(extremum, 1e3, 0.0) + np.minimum(rms, 100.0))
-    order = _rolled(rank, owner, loops.starts, counts)
+    order = _rolled(rank, loops.starts, counts)
     ends = loops.starts[1:] + np.arange(1, counts.size + 1)
     points = loops.points[order]
     straight = rms[order] < _STRAIGHT_RMS_PX + 4 * loops.noise_px
@@ -124,10 +123,11 @@ def _turns(tangent: Complexes, loops: Loops, counts: Ints) -> NDArray[np.bool_]:
     return turns
 
 
-def _rolled(rank: Floats, owner: Ints, starts: Ints, counts: Ints) -> Ints:
-    """Order that begins every loop at its point of highest rank and repeats that point at the end."""
-    by_rank = np.lexsort((np.arange(rank.size), -rank, owner))
-    first = by_rank[starts[:-1]] - starts[:-1]
+def _rolled(rank: Floats, starts: Ints, counts: Ints) -> Ints:
+    """Order that begins every loop at its first point of highest rank and repeats that point at the end."""
+    highest = np.repeat(np.maximum.reduceat(rank, starts[:-1]), counts)
+    candidates = np.nonzero(rank == highest)[0]
+    first = candidates[np.searchsorted(candidates, starts[:-1])] - starts[:-1]
     longer = counts + 1
     begin = np.concatenate([[0], np.cumsum(longer)[:-1]])
     within = np.arange(longer.sum()) - np.repeat(begin, longer)
@@ -180,11 +180,14 @@ def _corners(
     depth = np.abs(((meeting - points) * np.conj(inward)).real)
     candidate = (turn > least_turn) & (depth < limit) & (gap < limit + 1.0)
     # Of neighbouring candidates the one that lies nearest to where its sides meet.
-    score = np.where(candidate, gap - turn, np.inf)
-    best = score.copy()
-    index = np.arange(points.size) - np.repeat(starts[:-1], counts)
-    base, size = np.repeat(starts[:-1], counts), np.repeat(counts, counts)
-    for offset in range(1, 4):
-        for side in (-offset, offset):
-            best = np.minimum(best, score[base + (index + side) % size])
-    return candidate & (score <= best)
+    rivals = np.nonzero(candidate)[0]
+    score = np.full(points.size, np.inf)
+    score[rivals] = gap[rivals] - turn[rivals]
+    loop = np.searchsorted(starts, rivals, "right") - 1
+    base, size = starts[loop], counts[loop]
+    best = score[rivals]
+    for offset in (-3, -2, -1, 1, 2, 3):
+        best = np.minimum(best, score[base + (rivals - base + offset) % size])
+    corner = np.zeros(points.size, bool)
+    corner[rivals[score[rivals] <= best]] = True
+    return corner

@@ -17,7 +17,7 @@ from fontgen.outlines.edge import Complexes, Floats, Ints
 
 Scalar = TypeVar("Scalar", np.float64, np.complex128)
 
-SAMPLES = 20
+SAMPLES = 16
 """Points a curve is fitted to, evenly spread over its stretch of the edge."""
 
 _ROUNDS, _MORE_ROUNDS = 2, 3

@@ -70,7 +70,7 @@ def _fitted(ink8: NDArray[np.uint8], canvas: Canvas, settings: TraceSettings) ->
     contours: list[Contour] = []
     for index, (fitted, area_em2) in enumerate(zip(refit(features, limits), areas_em2.tolist(), strict=True)):
         contour = _contour(fitted, canvas)
-        if not _alike(signed_area(contour), area_em2, px_per_em):
+        if not contour or not _alike(signed_area(contour), area_em2, px_per_em):
             points = features.points[features.starts[index] : features.starts[index + 1] - 1]
             contour = _contour([(z,) for z in points.tolist()], canvas)
         contours.append(contour)
