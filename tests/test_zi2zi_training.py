@@ -204,6 +204,14 @@ def test_samples_are_the_held_out_glyphs(pairs: TinyPairs, tmp_path: Path) -> No
     assert generated.dtype == np.uint8
 
 
+def test_without_held_out_pairs_the_last_checkpoint_is_kept(pairs: TinyPairs, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"steps": 2})
+    everything = replace(pairs, held_out=np.zeros(10, bool))
+    result = train(everything, NETWORK, settings, folder=tmp_path, device="cpu")
+    assert (result.checkpoint, result.figures) == (tmp_path / LATEST, {})
+    assert not (tmp_path / BEST).exists()
+
+
 def test_checkpoint_describes_itself(pairs: TinyPairs, whole: Path) -> None:
     described = describe_checkpoint(whole / LATEST)
     generator, header = load_generator(whole / LATEST, CPU)

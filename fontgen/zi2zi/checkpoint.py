@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from fontgen.errors import CheckpointError, WorkspaceError
 from fontgen.files import atomic_path
+from fontgen.zi2zi.device import resolve_device
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.header import FORMAT, FORMAT_VERSION, HEADER_KEY, CheckpointHeader, read_header, read_metadata
 
@@ -59,12 +60,12 @@ def save_generator(path: Path, generator: Generator, header: CheckpointHeader) -
     _save(path, generator.state_dict(), header.to_json())
 
 
-def load_generator(path: Path, device: torch.device) -> tuple[Generator, CheckpointHeader]:
+def load_generator(path: Path, device: str | torch.device) -> tuple[Generator, CheckpointHeader]:
     """The generator in evaluation mode on `device`, and its header. Raises CheckpointError."""
     header = read_header(path)
     generator = Generator(header.network, header.canvas.size_px)
     load_weights(generator, _load(path), path)
-    return generator.eval().to(device), header
+    return generator.eval().to(resolve_device(device)), header
 
 
 def save_state(path: Path, groups: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:

@@ -11,8 +11,10 @@ import torch
 from fontgen.errors import RecipeError
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str | torch.device) -> torch.device:
     """`auto` (CUDA where there is one), `cpu` or `cuda`. Raises RecipeError when CUDA is asked for and absent."""
+    if isinstance(name, torch.device):
+        return name
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name not in {"cpu", "cuda"}:

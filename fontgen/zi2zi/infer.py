@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fontgen.errors import CheckpointError, ImageError, codepoint_name
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import to_ink8, to_network
-from fontgen.zi2zi.device import repeatable
+from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.generator import Generator
 
 
@@ -22,16 +22,17 @@ def infer_images(
     items: Iterable[tuple[int, NDArray[np.uint8]]],
     *,
     style_index: int = 0,
-    device: torch.device,
+    device: str | torch.device = "auto",
     batch_size: int = 16,
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield (codepoint, (size, size) uint8 ink) for each (codepoint, (size, size) uint8 ink), in order.
 
     Streams: one batch is held at a time. A glyph's image does not depend on its neighbours in the
-    batch. Raises CheckpointError for a style that the checkpoint lacks and ImageError for a source
-    image of another size.
+    batch. `device` is auto, cpu, cuda or a torch device. Raises CheckpointError for a style that
+    the checkpoint lacks and ImageError for a source image of another size.
     """
-    generator, header = load_generator(checkpoint, device)
+    where = resolve_device(device)
+    generator, header = load_generator(checkpoint, where)
     if not 0 <= style_index < len(header.styles):
         known = ", ".join(f"{number} ({name})" for number, name in enumerate(header.styles))
         raise CheckpointError(f"{checkpoint}: no style {style_index}; it has {known}")
@@ -39,7 +40,7 @@ def infer_images(
     iterator = iter(items)
     while batch := list(islice(iterator, batch_size)):
         codepoints = [codepoint for codepoint, _ in batch]
-        drawn = draw_batch(generator, batch, style_index, device, batch_size)
+        drawn = draw_batch(generator, batch, style_index, where, batch_size)
         yield from zip(codepoints, drawn, strict=False)
 
 
