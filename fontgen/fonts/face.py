@@ -262,7 +262,8 @@ def _require_unicode_cmap(ref: FontRef, data: bytes) -> None:
         raise
     except Exception as error:
         raise font_error(ref.path, error) from error
-    if not any(table.isUnicode() for table in subtables):
+    # fontTools counts Windows' symbol encoding (3, 0) as Unicode, though it maps no character of it
+    if not any(table.isUnicode() and (table.platformID, table.platEncID) != (3, 0) for table in subtables):
         found = ", ".join(f"platform {table.platformID} encoding {table.platEncID}" for table in subtables) or "none"
         raise FontError(f"{ref}: no Unicode cmap (it has: {found}); use a font with a Unicode cmap")
     if not is_collection and ref.face_index:
