@@ -19,8 +19,10 @@ import pytest
 from fontgen.charset import named_set, parse_charset, set_names
 from fontgen.cli import main
 from fontgen.pipeline import STAGE_NAMES
-from fontgen.recipe import Recipe
-from scripts.recipe_reference import reference
+from fontgen.proof.curves import read_metrics
+from fontgen.recipe import CanvasTable, Recipe
+from fontgen.settings import Settings
+from fontgen.zi2zi.settings import BalanceSettings, LossSettings, NetworkSettings, TrainSettings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -155,6 +157,13 @@ def test_recipes_shown_are_valid(page: Path) -> None:
                 assert parse_charset(expression)
 
 
+@cache
+def reference() -> str:
+    """What the script prints that makes docs/recipes.md."""
+    command = [sys.executable, "-m", "scripts.recipe_reference"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout
+
+
 def test_the_reference_of_recipes_is_up_to_date() -> None:
     written = text_of(ROOT / "docs" / "recipes.md")
     assert written == reference(), "run: python -m scripts.recipe_reference > docs/recipes.md"
@@ -218,7 +227,7 @@ def rows_under(page: Path, heading: str) -> list[list[str]]:
     text = text_of(page)
     table = text[text.index(f"\n{heading}\n") :].split("\n|", 1)[1].split("\n\n", 1)[0]
     lines = ("|" + table).splitlines()[2:]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])] for line in lines]
 
 
 def test_charsets_are_documented_with_their_counts() -> None:
@@ -234,6 +243,27 @@ def test_charsets_are_documented_with_their_counts() -> None:
 
 def test_the_operators_documented_bind_as_the_code_does() -> None:
     assert parse_charset("big5 - big5-1 & jisx0208") == parse_charset("(big5 - big5-1) & jisx0208")
+
+
+def test_settings_advised_for_training_exist() -> None:
+    owners: list[type[Settings]] = [NetworkSettings, TrainSettings, LossSettings, BalanceSettings, CanvasTable]
+    rows = rows_under(ROOT / "docs" / "training.md", "## When it does not go well")
+    advised = [code for cells in rows for code in _INLINE.findall(cells[2]) if re.match(r"[a-z]\w*( = .+)?$", code)]
+    assert len(advised) > 20
+    for code in advised:
+        key, _, value = code.partition(" = ")
+        owner = next((model for model in owners if key in model.model_fields), None)
+        assert owner is not None or not value, code
+        assert owner is not None or key in {"calibrate", "register"}, code
+        if owner is not None and value:
+            owner.model_validate(tomllib.loads(code))
+
+
+def test_figures_shown_can_be_read(tmp_path: Path) -> None:
+    (shown,) = blocks(ROOT / "docs" / "training.md", "json")
+    (tmp_path / "metrics.jsonl").write_text(shown, encoding="utf-8")
+    series = read_metrics(tmp_path / "metrics.jsonl")
+    assert {"d_loss", "lambda_adv", "held_out.ssim"} <= series.keys()
 
 
 def test_stages_are_documented_in_order() -> None:
