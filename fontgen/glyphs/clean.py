@@ -91,7 +91,9 @@ def clean_ink(ink8: Ink8, reference8: Ink8 | None = None, *, settings: CleanSett
     return CleanResult(out, defects)
 
 
-def _record(defects: list[Defect], kind: DefectKind, mask: Mask, confidence: float, offset: tuple[int, int] = (0, 0)) -> None:
+def _record(
+    defects: list[Defect], kind: DefectKind, mask: Mask, confidence: float, offset: tuple[int, int] = (0, 0)
+) -> None:
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows):
         row, col = offset
@@ -212,7 +214,9 @@ def _clean_bridges(ink8: Ink8, reference8: Ink8, stroke_px: float, defects: list
 class _CleanJob:
     """Picklable: cleans one glyph of a folder."""
 
-    def __init__(self, folder: ImageFolder, output: Path, reference: ImageFolder | None, settings: CleanSettings) -> None:
+    def __init__(
+        self, folder: ImageFolder, output: Path, reference: ImageFolder | None, settings: CleanSettings
+    ) -> None:
         self.folder, self.output, self.reference, self.settings = folder, output, reference, settings
 
     def __call__(self, codepoint: int) -> tuple[int, list[Defect], bool, str]:

@@ -114,9 +114,11 @@ def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
     stroke = max(gaps.stroke_px, 1.0)
     around = _surroundings(ink8, gaps, dip, scale)
     gaps.measures = np.column_stack(
-        [length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven]
-        + [*around[:3], around[3] * scale / stroke, around[4] * scale / stroke, *around[5:]]
-        + [np.full(count, stroke / scale)]
+        [
+            *(length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven),
+            *(*around[:3], around[3] * scale / stroke, around[4] * scale / stroke, *around[5:]),
+            np.full(count, stroke / scale),
+        ]
     )
     return gaps
 

@@ -23,13 +23,14 @@ def veil(ink8: Ink8) -> Mask:
     """(n, n) bool: faint ink that no edge explains."""
     if not ((ink8 > 0) & (ink8 < _FAINT)).any():
         return np.zeros(ink8.shape, bool)
-    return (ink8 > 0) & (ink8 < _FAINT) & ~dilate(ink8 >= _FAINT, 2)
+    faint: Mask = (ink8 > 0) & (ink8 < _FAINT) & ~dilate(ink8 >= _FAINT, 2)
+    return faint
 
 
 def veil_level(ink8: Ink8, faint: Mask) -> int:
     """How dark the ground is as a whole: 0 unless the veil covers most of it."""
     ground = ~dilate(ink8 >= _FAINT, 2)
-    if np.count_nonzero(faint) <= 0.5 * max(np.count_nonzero(ground), 1):
+    if np.count_nonzero(faint) <= 0.5 * max(int(np.count_nonzero(ground)), 1):
         return 0
     return int(np.median(ink8[ground]))
 
@@ -43,10 +44,13 @@ def without_level(ink8: Ink8, level: int) -> Ink8:
 
 def grey_ink(ink8: Ink8) -> Mask:
     """(n, n) bool: pixels deep inside strokes that are not fully black."""
-    return erode(ink8 >= 128, 2) & (ink8 <= _SOLID)
+    grey: Mask = erode(ink8 >= 128, 2) & (ink8 <= _SOLID)
+    return grey
 
 
-def specks(ink8: Ink8, stroke_px: float, speck_px: float, near_source: Mask | None) -> list[tuple[Mask, tuple[slice, slice]]]:
+def specks(
+    ink8: Ink8, stroke_px: float, speck_px: float, near_source: Mask | None
+) -> list[tuple[Mask, tuple[slice, slice]]]:
     """Loose ink too small to be a dot of this glyph: (mask within the window, window) of each.
 
     A dot is about as wide as a stroke in both directions; dust is smaller. Where the source has no

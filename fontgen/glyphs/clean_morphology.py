@@ -77,7 +77,7 @@ def stroke_width_px(ink: Mask) -> float:
     average over all directions; CJK outlines are mostly upright, so 1.12 lies between.
     """
     edges = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
-    return 1.12 * 2.0 * np.count_nonzero(ink) / max(edges, 1)
+    return 1.12 * 2.0 * int(np.count_nonzero(ink)) / max(int(edges), 1)
 
 
 def require_dark_on_light(ink8: Ink8) -> None:

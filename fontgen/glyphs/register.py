@@ -110,7 +110,8 @@ def _centroid(ink8: Ink8) -> Floats:
     places = np.arange(ink8.shape[0])
     ink8 = np.maximum(ink8, _NOISE) - _NOISE if ink8.max() > _NOISE else ink8
     rows, cols = ink8.sum(axis=1, dtype=np.int64), ink8.sum(axis=0, dtype=np.int64)
-    return np.array([(rows * places).sum(), (cols * places).sum()]) / rows.sum()
+    centre: Floats = np.array([(rows * places).sum(), (cols * places).sum()]) / rows.sum()
+    return centre
 
 
 def _huber(values: Floats) -> tuple[Floats, Floats, Floats]:
@@ -239,9 +240,7 @@ def drifting(estimate: ShiftEstimate, drift_px: float) -> dict[int, tuple[float,
     return {key: (x, y) for key, (x, y) in away.items() if abs(x) > limit_x or abs(y) > limit_y}
 
 
-def register_folder(
-    folder: ImageFolder, reference: ImageFolder, output: Path, *, settings: RegisterSettings
-) -> Report:
+def register_folder(folder: ImageFolder, reference: ImageFolder, output: Path, *, settings: RegisterSettings) -> Report:
     """Measure the shift of `folder`, undo it in every image by one resampling, and write them to `output`."""
     estimate, _ = estimate_folder(folder, reference, settings=settings)
     corrected = estimate.is_significant(settings.significance)
