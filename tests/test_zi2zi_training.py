@@ -20,8 +20,9 @@ from fontgen.canvas import Canvas
 from fontgen.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import Batch, PairBatches
+from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.header import describe_checkpoint
-from fontgen.zi2zi.infer import infer_images
+from fontgen.zi2zi.infer import infer_images, shifts
 from fontgen.zi2zi.settings import BalanceSettings, LossSettings, NetworkSettings, TrainSettings
 from fontgen.zi2zi.step import Networks
 from fontgen.zi2zi.trainer import BEST, LATEST, METRICS, STATE, train
@@ -235,6 +236,16 @@ def test_inference_does_not_depend_on_the_batch(pairs: TinyPairs, whole: Path) -
     assert list(forward) == pairs.codepoints.tolist()
     assert all(np.array_equal(forward[c], backward[c]) for c in forward)
     assert np.array_equal(forward[0x4E05], alone[0x4E05])
+
+
+def test_passes_average_shifted_drawings(pairs: TinyPairs, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = list(zip(pairs.codepoints.tolist(), pairs.source, strict=True))
+    monkeypatch.setattr(Generator, "forward", lambda self, source, style: source)
+    drawn = dict(infer_images(whole / LATEST, items, device=CPU, passes=5))
+    assert all(np.array_equal(drawn[codepoint], ink) for codepoint, ink in items), "every shift is undone"
+    assert shifts(5, 128) == [(0, 0), (3, 3), (-3, -3), (3, -3), (-3, 3)]
+    with pytest.raises(RecipeError, match="10 passes: choose from 1 to 9"):
+        shifts(10, 128)
 
 
 def test_inference_refuses_other_sizes_and_styles(pairs: TinyPairs, whole: Path) -> None:

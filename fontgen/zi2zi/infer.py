@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fontgen.errors import CheckpointError, ImageError, codepoint_name
+from fontgen.errors import CheckpointError, ImageError, RecipeError, codepoint_name
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import to_ink8, to_network
 from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.generator import Generator
+
+_DIRECTIONS = ((0, 0), (1, 1), (-1, -1), (1, -1), (-1, 1), (1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def infer_images(
@@ -24,10 +26,13 @@ def infer_images(
     style_index: int = 0,
     device: str | torch.device = "auto",
     batch_size: int = 16,
+    passes: int = 1,
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield (codepoint, (size, size) uint8 ink) for each (codepoint, (size, size) uint8 ink), in order.
 
-    Streams: one batch is held at a time. A glyph's image does not depend on its neighbours in the
+    With `passes` above 1 (up to 9) each glyph is drawn so many times from slightly shifted sources,
+    and the mean of the drawings, shifted back, is taken: smoother edges and truer shapes for as many
+    times the work. Streams: one batch is held at a time. A glyph's image does not depend on its neighbours in the
     batch. `device` is auto, cpu, cuda or a torch device. Raises CheckpointError for a style that
     the checkpoint lacks and ImageError for a source image of another size.
     """
@@ -40,7 +45,7 @@ def infer_images(
     iterator = iter(items)
     while batch := list(islice(iterator, batch_size)):
         codepoints = [codepoint for codepoint, _ in batch]
-        drawn = draw_batch(generator, batch, style_index, where, batch_size)
+        drawn = draw_batch(generator, batch, style_index, where, batch_size, passes)
         yield from zip(codepoints, drawn, strict=False)
 
 
@@ -50,6 +55,7 @@ def draw_batch(
     style_index: int,
     device: torch.device,
     batch_size: int,
+    passes: int = 1,
 ) -> NDArray[np.uint8]:
     """Draw at most `batch_size` glyphs: (batch_size, size, size) uint8 ink, those past the batch blank sources.
 
@@ -66,4 +72,21 @@ def draw_batch(
         source[row] = ink8
     styles_B = torch.full((batch_size,), style_index, dtype=torch.long, device=device)
     with repeatable(device), torch.inference_mode():
-        return to_ink8(generator(to_network(torch.from_numpy(source).to(device))[:, None], styles_B))
+        source_B1HW = to_network(torch.from_numpy(source).to(device))[:, None]
+        drawn_B1HW = torch.zeros_like(source_B1HW)
+        for rows, columns in shifts(passes, size_px):
+            # The roll wraps margin around to margin: both are background.
+            moved = generator(source_B1HW.roll((rows, columns), (2, 3)), styles_B)
+            drawn_B1HW += moved.roll((-rows, -columns), (2, 3))
+        return to_ink8(drawn_B1HW / passes)
+
+
+def shifts(passes: int, size_px: int) -> list[tuple[int, int]]:
+    """Shifts (rows, columns) in px of the passes: none, then the diagonals, then the axes of a small square.
+
+    3 px at 128 px did best: less averages too little, more leaves what augmentation has shown.
+    """
+    if not 1 <= passes <= len(_DIRECTIONS):
+        raise RecipeError(f"{passes} passes: choose from 1 to {len(_DIRECTIONS)}")
+    reach = max(1, round(size_px * 3 / 128))
+    return [(rows * reach, columns * reach) for rows, columns in _DIRECTIONS[:passes]]
