@@ -20,6 +20,7 @@ from fontgen.errors import FontgenError, RecipeError
 from fontgen.files import write_text
 from fontgen.fonts.settings import FontSettings
 from fontgen.glyphs.clean_settings import CleanSettings
+from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.outlines.settings import TraceSettings
 from fontgen.settings import Settings
@@ -211,6 +212,7 @@ class Recipe(Settings):
     infer: InferTable = InferTable()
     clean: CleanSettings = CleanSettings()
     register_: RegisterSettings = Field(default=RegisterSettings(), alias="register")
+    gate: GateSettings = GateSettings()
     trace: TraceSettings = TraceSettings()
     font: FontSettings = FontSettings()
     output: OutputTable = OutputTable()

@@ -95,7 +95,7 @@ def infer(
 
     \b
     fontgen infer pipelines/demo.toml
-    fontgen infer --checkpoint generator.safetensors --source NotoSansJP-Bold.otf --charset 龘靐 -o build/drawn
+    fontgen infer --checkpoint best.safetensors --source NotoSansJP-Bold.otf --charset 龘靐 -o build/drawn
     """
     if recipe is not None:
         if checkpoint or source or charset or output:
@@ -150,20 +150,25 @@ def register(images: Path, reference: Path, output: Path) -> None:
 @click.option("--reference", required=True, type=FOLDER, help="Source glyph images on the same canvas.")
 @click.option("--truth", type=FOLDER, help="Genuine images of characters that the reference has too.")
 @json_option
-def gate(images: Path, reference: Path, truth: Path | None, json_file: Path | None) -> None:
+@click.option("--strict", is_flag=True, help="Exit with 1 when a glyph is suspect.")
+def gate(images: Path, reference: Path, truth: Path | None, json_file: Path | None, strict: bool) -> None:
     """Score every glyph against its source, and list the suspects with the reason.
 
     \b
     fontgen gate build/cleaned --reference build/source --truth build/genuine --json gate.json
     """
+    from fontgen.errors import codepoint_name
     from fontgen.glyphs.gate import gate_folder
     from fontgen.glyphs.gate_settings import GateSettings
 
-    report = gate_folder(_open(images), _open(reference), _open(truth) if truth else None, GateSettings())
+    sources = _open(reference)
+    genuine = (_open(truth), sources) if truth else None
+    report = gate_folder(_open(images), sources, genuine, settings=GateSettings())
     save_json(json_file, report.to_json())
-    for line in report.table_lines():
-        click.echo(line)
-    raise SystemExit(report.exit_status)
+    for codepoint, why in report.suspects.items():
+        click.echo(f"{codepoint_name(codepoint)} {chr(codepoint)} {report.scores[codepoint].score:.3f} {why}")
+    click.echo(f"{len(report.suspects)} of {len(report.scores)} suspect; judged by {report.figures['basis']}", err=True)
+    finish(report, failed=strict and bool(report.suspects))
 
 
 @click.command()

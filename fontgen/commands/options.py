@@ -19,12 +19,12 @@ json_option = click.option("--json", "json_file", type=FILE, help="Also write th
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say only what must be read.")
 
 
-def finish(report: Any) -> NoReturn:
-    """Print what became of the glyphs and exit with the report's status."""
+def finish(report: Any, *, failed: bool = False) -> NoReturn:
+    """Print what became of the glyphs and exit with the report's status, 1 in any case when `failed`."""
     click.echo(report.summary(), err=True)
     for line in report.failure_lines():
         click.echo(f"  {line}", err=True)
-    raise SystemExit(report.exit_status)
+    raise SystemExit(max(report.exit_status, int(failed)))
 
 
 def save_json(path: Path | None, data: Any) -> None:

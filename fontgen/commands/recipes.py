@@ -58,6 +58,7 @@ def init(source: Path, target: Path, recipe: Path | None, force: bool) -> None:
 @click.option("-o", "--output", type=FOLDER, help="Build folder; default: the recipe's, or build/NAME.")
 @device_option
 @click.option("--from", "from_stage", metavar="STAGE", help="Run this stage and all after it, even if unchanged.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when the gate suspects a glyph.")
 @click.option("--dry-run", is_flag=True, help="Only say which stages would run, and why.")
 @quiet_option
 def build(
@@ -66,6 +67,7 @@ def build(
     output: Path | None,
     device: str | None,
     from_stage: str | None,
+    strict: bool,
     dry_run: bool,
     quiet: bool,
 ) -> None:
@@ -76,6 +78,7 @@ def build(
     fontgen build my-font.toml --charset big5 --output build/big5
     """
     from fontgen.pipeline import plan, run, summary_lines
+    from fontgen.stages.repair import suspects
 
     job = _build(recipe, output=output, device=device, want=want, quiet=quiet)
     if dry_run:
@@ -85,7 +88,7 @@ def build(
     status = run(job, from_stage=from_stage)
     for line in summary_lines(job):
         click.echo(line)
-    raise SystemExit(status)
+    raise SystemExit(1 if strict and suspects(job) else status)
 
 
 def _until(stage: str, recipe: Path, device: str | None = None) -> None:

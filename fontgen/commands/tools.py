@@ -51,7 +51,7 @@ def inspect(checkpoint: Path, json_file: Path | None) -> None:
     """Say what a checkpoint holds: network, canvas, styles, step, held-out figures.
 
     \b
-    fontgen inspect build/demo/train/generator.safetensors
+    fontgen inspect build/demo/train/best.safetensors
     """
     from fontgen.zi2zi.header import describe_checkpoint
 

@@ -10,13 +10,13 @@ from fontgen.settings import Settings
 class GateSettings(Settings):
     """Which share of genuine glyphs the gate lets pass, and what it may learn from."""
 
-    pass_rate: float = Field(0.97, gt=0.5, lt=1.0)
+    pass_rate: float = Field(default=0.97, gt=0.5, lt=1.0)
     """Share of genuine glyphs that pass; the rest is the price for catching broken ones."""
 
-    max_pairs: int = Field(600, ge=20)
+    max_pairs: int = Field(default=600, ge=20)
     """At most this many genuine pairs, spread over the set, calibrate the gate."""
 
-    outlier_spread: float = Field(3.5, gt=0.0)
+    outlier_spread: float = Field(default=3.5, gt=0.0)
     """Without genuine pairs: glyphs this many robust standard deviations below the batch's median are suspect."""
 
     seed: int = 0

@@ -53,15 +53,15 @@ def _healthy_band(axes: Axes) -> None:
 _PANELS = (
     _Panel(
         "Generator losses",
-        ("l1", "adversarial", "constancy", "category", "feature_matching", "perceptual"),
+        ("l1", "dice", "edge", "adversarial", "constancy", "category", "feature_matching"),
         log=True,
     ),
     _Panel("Discriminator loss", ("d_loss",), log=True, decorate=_healthy_band),
     _Panel("Weight of the adversarial loss", ("lambda_adv",), smooth=False),
     _Panel("Held-out characters: L1 (lower is better)", ("held_out.l1", "held_out.ink_l1")),
     _Panel("Held-out characters: IoU and SSIM (higher is better)", ("held_out.iou", "held_out.ssim")),
-    _Panel("Learning rates", ("lr_g", "lr_d"), smooth=False),
-    _Panel("Images per second", ("images_per_s",)),
+    _Panel("Learning rates", ("lr_generator", "lr_discriminator"), smooth=False),
+    _Panel("Images per second", ("images_per_second",)),
 )
 
 

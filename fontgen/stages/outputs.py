@@ -27,7 +27,7 @@ from fontgen.outlines.svg import read_svg
 from fontgen.proof.sheet import SheetRow, contact_sheet
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
-from fontgen.stages.repair import registered_canvas, suspects
+from fontgen.stages.repair import gate_scores, registered_canvas, suspects
 from fontgen.workspace import StageFolder, file_hash
 
 # trace
@@ -250,11 +250,9 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
 
         plot_curves(metrics, folder.path / "curves.png")
         files.append("curves.png")
-    scores: dict[str, Any] = {}
+    scores = gate_scores(build)
     generated = [
-        ProofGlyph(
-            c, scores.get(codepoint_name(c), {}).get("score"), scores.get(codepoint_name(c), {}).get("reason", "")
-        )
+        ProofGlyph(c, scores.get(c, {}).get("score"), scores.get(c, {}).get("reason", ""))
         for c in read_charset(build)["generate"]
     ]
     fonts = font_files(build)
@@ -315,13 +313,9 @@ def _zoomed(rows: list[SheetRow], headings: tuple[str, ...], path: Path) -> None
     zoom_sheet(rows[:8], headings, path, title="8x")
 
 
-def _after_proof(build: Build) -> tuple[str, ...]:
-    return ("assemble", "gate", "evaluate") if build.recipe.truth else ("assemble", "gate")
-
-
 STAGES = (
     Stage("trace", _trace_inputs, _run_trace, after=("clean", "register")),
-    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "charset")),
+    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset")),
     Stage("check", lambda build: None, _run_check, after=("assemble",)),
     Stage(
         "evaluate",
@@ -330,5 +324,5 @@ STAGES = (
         after=("assemble",),
         wanted=lambda build: build.recipe.truth is not None,
     ),
-    Stage("proof", lambda build: None, _run_proof, after=("assemble", "evaluate", "train")),
+    Stage("proof", lambda build: None, _run_proof, after=("assemble", "gate", "evaluate", "train")),
 )

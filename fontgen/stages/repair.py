@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
+from fontgen.errors import codepoint_name
 from fontgen.files import read_json, write_json
 from fontgen.glyphs.clean import clean_folder
-from fontgen.glyphs.register import drifting, estimate_folder, estimate_shift
+from fontgen.glyphs.gate import calibrate_gate, gate_folder
+from fontgen.glyphs.gate_model import MIN_PAIRS
+from fontgen.glyphs.pairs import PairSet
+from fontgen.glyphs.register import drifting, estimate_folder, estimate_shift, spread_sample
 from fontgen.glyphs.store import ImageFolder, image_name, keeping_records
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage
@@ -107,21 +109,40 @@ def _gate_inputs(build: Build) -> Any:
     return build.recipe.gate.model_dump(mode="json")
 
 
-def _genuine(build: Build) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    for _, source, target in held_out_rows(build):
-        yield source, target
+def _run_gate(build: Build, folder: StageFolder) -> Outcome:
+    """Judge every cleaned glyph by its source, on the scale that the font's genuine pairs set."""
+    settings = build.recipe.gate
+    pairs = PairSet.open(build.folder("pairs").path)
+    own = np.flatnonzero(pairs.style_index == build.recipe.target.label).tolist()
+    chosen = spread_sample(own, settings.max_pairs)
+    model = None
+    if len(chosen) >= MIN_PAIRS:
+        model = calibrate_gate(pairs.source[chosen], pairs.target[chosen], settings.pass_rate, settings.seed)
+    images = ImageFolder.open(build.folder("clean").path)
+    report = gate_folder(images, ImageFolder.open(build.folder("source").path), settings=settings, model=model)
+    build.reports["gate"] = report
+    write_json(folder.path / "gate.json", report.to_json())
+    for codepoint, why in list(report.suspects.items())[:_NAMED_SUSPECTS]:
+        build.talk.line(f"  suspect: {codepoint_name(codepoint)} {chr(codepoint)}: {why}")
+    return Outcome(report.figures, ["gate.json"])
+
+
+_NAMED_SUSPECTS = 10
+
+
+def gate_scores(build: Build) -> dict[int, dict[str, Any]]:
+    """Codepoint -> score, suspect and reason, as the gate left them."""
+    scores = read_json(build.folder("gate").path / "gate.json")["scores"]
+    return {int(name[2:], 16): record for name, record in scores.items()}
 
 
 def suspects(build: Build) -> dict[int, str]:
     """Codepoint -> why the gate doubts the glyph."""
-    path = build.folder("gate").path / "gate.json"
-    if not path.exists():
-        return {}
-    glyphs = read_json(path)["glyphs"]
-    return {int(name[2:], 16): record["reason"] for name, record in glyphs.items() if record["suspect"]}
+    return {c: record.get("reason", "") for c, record in gate_scores(build).items() if record["suspect"]}
 
 
 STAGES = (
     Stage("clean", _clean_inputs, _run_clean, after=("infer",), version=CLEAN_VERSION),
     Stage("register", lambda build: build.recipe.register_.model_dump(mode="json"), _run_register, after=("clean",)),
+    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs")),
 )
