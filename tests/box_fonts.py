@@ -93,4 +93,4 @@ def moved(font: Path, codepoints: Iterable[int], path: Path, *, scale: float, dx
 
 
 def kanji_of(font: Path) -> list[int]:
-    return sorted(c for c in TTFont(font, lazy=True).getBestCmap() if 0x4E00 <= c <= 0x9FFF)
+    return sorted(c for c in TTFont(font).getBestCmap() if 0x4E00 <= c <= 0x9FFF)

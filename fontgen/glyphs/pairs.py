@@ -68,28 +68,28 @@ class PairSet:
     @classmethod
     def open(cls, root: Path) -> PairSet:
         data = read_json(root / PAIRS)
-        if not isinstance(data, dict) or data.get("format") != _FORMAT:
-            raise ImageError(f"{root / PAIRS}: not a set of training pairs; run `fontgen pairs` again")
+        try:
+            if data["format"] != _FORMAT:
+                raise ValueError("another format")
+            canvas = Canvas.from_json(data["canvas"])
+            described: dict[str, Any] = {
+                "codepoints": np.array([int(name[2:], 16) for name in data["codepoints"]], dtype=np.int32),
+                "style_index": np.array(data["style_index"], dtype=np.int32),
+                "held_out": np.array(data["held_out"], dtype=bool),
+                "styles": list(data["styles"]),
+                "fingerprint": data["fingerprint"],
+            }
+        except (LookupError, TypeError, ValueError, ImageError) as error:
+            raise ImageError(f"{root / PAIRS}: not a set of training pairs; run `fontgen pairs` again") from error
         try:
             source = np.load(root / "source.npy", mmap_mode="r")
             target = np.load(root / "target.npy", mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise ImageError(f"{root}: damaged training pairs ({error}); remove the folder and run it again") from error
-        canvas = Canvas.from_json(data["canvas"])
-        shape = (len(data["codepoints"]), canvas.size_px, canvas.size_px)
+        shape = (len(described["codepoints"]), canvas.size_px, canvas.size_px)
         if source.shape != shape or target.shape != shape:
             raise ImageError(f"{root}: arrays of {source.shape} where the manifest says {shape}; remove the folder")
-        return cls(
-            root=root,
-            canvas=canvas,
-            source=source,
-            target=target,
-            codepoints=np.array([int(name[2:], 16) for name in data["codepoints"]], dtype=np.int32),
-            style_index=np.array(data["style_index"], dtype=np.int32),
-            held_out=np.array(data["held_out"], dtype=bool),
-            styles=list(data["styles"]),
-            fingerprint=data["fingerprint"],
-        )
+        return cls(root=root, canvas=canvas, source=source, target=target, **described)
 
 
 def is_held_out(codepoint: int, fraction: float) -> bool:
@@ -224,12 +224,15 @@ def _keep_rows(root: Path, arrays: list[Any], kept: list[int]) -> None:
     """Rewrite the arrays without the rows that cannot be trained on."""
     for name, array in zip(_ARRAYS, arrays, strict=True):
         part = root / f".part-{name}"
-        smaller = _allocate(part, (len(kept), *array.shape[1:]))
-        for new_row, row in enumerate(kept):
-            smaller[new_row] = array[row]
-        smaller.flush()
-        del smaller
-        part.replace(root / name)
+        try:
+            smaller = _allocate(part, (len(kept), *array.shape[1:]))
+            for new_row, row in enumerate(kept):
+                smaller[new_row] = array[row]
+            smaller.flush()
+            del smaller
+            part.replace(root / name)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def sample(codepoints: Sequence[int], count: int) -> list[int]:
