@@ -11,7 +11,7 @@ from sample_fonts import rings, small_cff, small_ttf
 
 from fontgen.errors import FontError
 from fontgen.fonts.assemble import assemble
-from fontgen.fonts.licence import reserved_in, reserved_names
+from fontgen.fonts.licence import Licence, reserved_in, reserved_names
 from fontgen.fonts.names import base_style, style_weight
 from fontgen.fonts.settings import FontSettings, NameSettings
 
@@ -178,3 +178,9 @@ def test_settings_are_validated() -> None:
     ):
         with pytest.raises(ValidationError):
             NameSettings.model_validate(wrong)
+
+
+def test_one_licence_under_two_addresses_is_one() -> None:
+    plain = Licence("", "", "http://scripts.sil.org/OFL")
+    assert plain.terms == Licence("", "whatever", "https://openfontlicense.org/").terms
+    assert plain.terms != Licence("", "", "https://example.org/eula").terms

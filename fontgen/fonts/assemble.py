@@ -105,7 +105,7 @@ def _build(
     names, notices = choose_names(settings.names, original, licences)
     grounds = base or blank_base(settings.units_per_em)
     report.notices += [*grounds.notices, *notices]
-    if len({licence.url or licence.licence for licence in licences} - {""}) > 1 and not settings.names.licence:
+    if len({licence.terms for licence in licences} - {""}) > 1 and not settings.names.licence:
         report.notices.append("the fonts used state different licences; check that they allow one font")
     font = join_glyphs(
         grounds,

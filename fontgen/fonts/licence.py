@@ -15,6 +15,18 @@ _QUOTED = re.compile(r"[\"“”'‘’«»「」]([^\"“”'‘’«»「」]+
 _UNQUOTED_END = re.compile(r"[.(]\s|[.(,]?$|\s(?:All [Rr]ights|This |[Ll]icensed)|https?:")
 
 
+_OFL = "This Font Software is licensed under the SIL Open Font License"
+_OFL_ADDRESSES = {"scripts.sil.org/ofl", "openfontlicense.org", "scripts.sil.org/ofl_web"}
+
+
+def _address(url: str) -> str:
+    return re.sub(r"^https?://(?:www\.)?", "", url.strip().casefold()).rstrip("/")
+
+
+def _is_ofl(url: str) -> bool:
+    return _address(url) in _OFL_ADDRESSES
+
+
 @dataclass(frozen=True)
 class Licence:
     """The legal records of one font (name IDs 0, 13 and 14), empty where it states none."""
@@ -25,13 +37,22 @@ class Licence:
     reserved: tuple[str, ...] = ()
     """Reserved Font Names that the copyright or the licence declares, in any language."""
 
+    @property
+    def terms(self) -> str:
+        """What tells licences apart: the address without scheme and slash, else the text; "" where none is stated."""
+        return _OFL if _is_ofl(self.url) else _address(self.url) or self.licence
+
 
 def licence_of(font: TTFont) -> Licence:
     def text(name_id: int) -> str:
         return (font["name"].getDebugName(name_id) or "").strip()
 
+    url, licence = text(14), text(13)
+    if not licence and _is_ofl(url):
+        # web slices keep the address and drop the text
+        licence = f"{_OFL}, Version 1.1. This license is available with a FAQ at: {url}"
     declared = "\n".join(str(record) for record in font["name"].names if record.nameID in (0, 13))
-    return Licence(text(0), text(13), text(14), reserved_names(declared))
+    return Licence(text(0), licence, url, reserved_names(declared))
 
 
 def reserved_names(text: str) -> tuple[str, ...]:
