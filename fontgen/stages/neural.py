@@ -93,7 +93,7 @@ def _metadata(build: Build) -> dict[str, Any]:
 
 
 def _infer_inputs(build: Build) -> Any:
-    return [build.hashes_of("infer."), build.recipe.target.label]
+    return [build.hashes_of("infer."), build.recipe.target.label, build.recipe.infer.passes]
 
 
 def _run_infer(build: Build, folder: StageFolder) -> Outcome:
@@ -104,13 +104,14 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     canvas, _ = build.geometry()
     source = ImageFolder.open(build.folder("source").path)
     source_keys = build.folder("source").glyph_keys()
-    shared = fingerprint(file_hash(checkpoint), build.recipe.target.label)
+    shared = fingerprint(file_hash(checkpoint), build.recipe.target.label, build.recipe.infer.passes)
     keys = {c: fingerprint(shared, source_keys[c]) for c in source}
     stale = folder.stale_glyphs(keys, lambda c: folder.path / image_name(c))
     options: dict[str, Any] = {
         "style_index": build.recipe.target.label,
         "device": resolve_device(build.device),
         "batch_size": build.recipe.infer.batch_size,
+        "passes": build.recipe.infer.passes,
     }
     done = 0
     report = build.reports["infer"] = Report("infer")
