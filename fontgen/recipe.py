@@ -170,7 +170,7 @@ class InferTable(Settings):
     batch_size: int = Field(default=16, ge=1)
     """Glyphs a forward pass."""
     passes: int = Field(default=1, ge=1, le=9)
-    """Draw each glyph so many times from slightly shifted sources and take the mean: truer shapes, as many times the work."""
+    """Draw each glyph so many times from slightly shifted sources and take the mean: truer, as many times the work."""
     checkpoint: RecipePath | None = None
     """Use this checkpoint instead of training one."""
 
