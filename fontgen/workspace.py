@@ -93,12 +93,12 @@ class StageFolder:
         path = self.path / JOURNAL
         keys: dict[int, str] = {}
         if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in path.read_bytes().splitlines():
                 try:
                     name, key = json.loads(line)
-                except ValueError:
+                    keys[int(name[2:], 16)] = key
+                except (ValueError, TypeError):
                     continue  # the last line of a run that was cut off
-                keys[int(name[2:], 16)] = key
         return keys
 
     def stale_glyphs(self, keys: Mapping[int, str], file_of: Callable[[int], Path]) -> list[int]:
