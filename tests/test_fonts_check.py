@@ -12,6 +12,7 @@ from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph
+from fontTools.ttLib.tables.DefaultTable import DefaultTable
 from sample_fonts import DISC, NAMED, RING, rings, small_cff
 
 from fontgen.errors import FontError
@@ -271,6 +272,16 @@ def test_a_broken_outline_table_is_a_finding(good: dict[str, Path], tmp_path: Pa
     (tmp_path / "broken.ttf").write_bytes(data)
     report = check_font(tmp_path / "broken.ttf")
     assert levels(report).items() >= {"sanitizer": "fail", "freetype": "fail"}.items()
+
+
+def test_a_refused_woff2_is_still_looked_into(good: dict[str, Path], tmp_path: Path) -> None:
+    """The sanitizer refuses what unpacks to more than a hundred times its size."""
+    font = TTFont(good["ttf"])
+    font["zero"] = DefaultTable("zero")
+    font["zero"].data = bytes(1_000_000)
+    font.flavor = "woff2"
+    font.save(tmp_path / "hollow.woff2")
+    assert levels(check_font(tmp_path / "hollow.woff2")) == {"sanitizer": "fail"}
 
 
 def test_large_files_are_noted(good: dict[str, Path], tmp_path: Path) -> None:

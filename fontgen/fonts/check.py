@@ -14,7 +14,7 @@ import ots
 from fontTools.ttLib import TTFont, TTLibError
 
 from fontgen.errors import FontError
-from fontgen.fonts.base import NEEDED_TABLES
+from fontgen.fonts.base import NEEDED_TABLES, font_bytes
 from fontgen.fonts.check_glyphs import check_glyphs
 from fontgen.fonts.check_shaping import check_shaping
 from fontgen.fonts.check_subject import Finding, Level, Subject, judged
@@ -137,8 +137,10 @@ def _open(path: Path, unpacked: Path, face_index: int) -> Subject:
     data = path.read_bytes()
     is_packed = data[:4] in (b"wOFF", b"wOF2")
     font = TTFont(BytesIO(data), fontNumber=face_index, recalcBBoxes=False)
-    if is_packed and unpacked.exists():
-        data = unpacked.read_bytes()
+    if is_packed:
+        # The sanitizer unpacks in a moment; where it refuses the font, the other checks still need it.
+        sanitized = unpacked.read_bytes() if unpacked.exists() else b""
+        data = sanitized or font_bytes(TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False))
     missing = [tag for tag in NEEDED_TABLES if tag not in font]
     if missing or not ("glyf" in font or "CFF " in font):
         raise TTLibError(f"lacks {', '.join(missing) or 'outlines (glyf or CFF)'}")

@@ -82,17 +82,13 @@ def _style_faults(subject: Subject, style: str) -> Iterator[str]:
 
 def check_licence(subject: Subject) -> Iterator[Finding]:
     """The records that a licence travels in, and the names that it keeps for others (SIL OFL 1.1, clause 3)."""
-    licence = licence_of(subject.font)
-    fields = {
-        "copyright (name ID 0)": licence.copyright,
-        "licence (13)": licence.licence,
-        "licence URL (14)": licence.url,
-    }
-    missing = [name for name, text in fields.items() if not text]
+    fields = {0: "copyright (name ID 0)", 13: "licence (13)", 14: "licence URL (14)"}
+    missing = [name for name_id, name in fields.items() if not subject.font["name"].getDebugName(name_id)]
     bad = "without " + " and ".join(missing)
     yield judged("licence", "warn", missing, "copyright, licence and licence URL are there", bad)
+    reserved = licence_of(subject.font).reserved
     families = {str(r) for r in subject.font["name"].names if r.nameID in (1, 4, 6, 16)}
-    taken = sorted({name for family in families if (name := reserved_in(family, licence.reserved))})
+    taken = sorted({name for family in families if (name := reserved_in(family, reserved))})
     bad = "the font's name uses {count} Reserved Font Names of its own licence"
     yield judged("reserved names", "warn", taken, "the font's name uses no Reserved Font Name", bad)
 
