@@ -45,11 +45,11 @@ class Report:
 
     def failure_lines(self, limit: int = 10) -> Iterable[str]:
         """One line a failed glyph, at most `limit`, then how many more there are."""
-        for count, (codepoint, reason) in enumerate(self.failed.items()):
-            if count == limit:
-                yield f"... and {len(self.failed) - limit} more"
-                return
-            yield f"{codepoint_name(codepoint)}: {reason}"
+        return _lines(self.failed, limit)
+
+    def skip_lines(self, limit: int = 10) -> Iterable[str]:
+        """The same for glyphs that were skipped."""
+        return _lines(self.skipped, limit)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -59,3 +59,10 @@ class Report:
             "failed": {codepoint_name(c): why for c, why in self.failed.items()},
             "figures": self.figures,
         }
+
+
+def _lines(reasons: dict[int, str], limit: int) -> Iterable[str]:
+    for codepoint, reason in list(reasons.items())[:limit]:
+        yield f"{codepoint_name(codepoint)}: {reason}"
+    if len(reasons) > limit:
+        yield f"... and {len(reasons) - limit} more"

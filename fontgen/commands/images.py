@@ -59,7 +59,7 @@ def render(
         raise CharsetError(f"charset {charset!r}: none of its characters is in the fonts ({state})")
     report = render_folder(resolution.refs, Canvas(size_px=canvas_size), output)
     for codepoint, state in resolution.lacking.items():
-        report.add_failed(codepoint, f"{state} in the fonts")
+        report.add_skipped(codepoint, f"{state} in the fonts")
     finish(report)
 
 

@@ -22,7 +22,7 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say only what m
 def finish(report: Any, *, failed: bool = False) -> NoReturn:
     """Print what became of the glyphs and exit with the report's status, 1 in any case when `failed`."""
     click.echo(report.summary(), err=True)
-    for line in report.failure_lines():
+    for line in [*report.failure_lines(), *report.skip_lines()]:
         click.echo(f"  {line}", err=True)
     raise SystemExit(max(report.exit_status, int(failed)))
 

@@ -44,6 +44,10 @@ class _Outcome:
     error: str = ""
 
 
+_CARRIED = ("advance_em", "fit")
+"""What an image's record says about the glyph rather than about the image."""
+
+
 def svg_name(codepoint: int) -> str:
     return f"{codepoint_name(codepoint)}.svg"
 
@@ -60,7 +64,7 @@ def trace_folder(
     """
     settings = settings or TraceSettings()
     report = Report("trace")
-    known = _known_records(output)
+    known = outline_records(output)
     key = f"{_TRACER_VERSION} {folder.canvas.to_json()} {settings.model_dump_json()}"
     jobs = (
         _Job(
@@ -81,7 +85,8 @@ def trace_folder(
             report.add_failed(outcome.codepoint, outcome.error)
             continue
         report.add_done(outcome.codepoint)
-        records[outcome.codepoint] = outcome.record
+        image = folder.glyphs.get(outcome.codepoint, {})
+        records[outcome.codepoint] = outcome.record | {key: image[key] for key in _CARRIED if key in image}
         traced += outcome.traced
         points += outcome.record["points"]
     for codepoint in known.keys() - records.keys():
@@ -122,7 +127,7 @@ def outline_files(path: Path) -> dict[int, Path]:
         if codepoint in files:
             raise ImageError(f"{file}: {codepoint_name(codepoint)} is also {files[codepoint].name}; keep one of them")
         files[codepoint] = file
-    missing = sorted(_known_records(path).keys() - files.keys())
+    missing = sorted(outline_records(path).keys() - files.keys())
     if missing:
         raise ImageError(f"{path / svg_name(missing[0])}: recorded but missing; trace the images again")
     if not files:
@@ -130,7 +135,8 @@ def outline_files(path: Path) -> dict[int, Path]:
     return files
 
 
-def _known_records(root: Path) -> dict[int, dict[str, Any]]:
+def outline_records(root: Path) -> dict[int, dict[str, Any]]:
+    """Codepoint -> what tracing recorded: points, and the image's `advance_em` and `fit` where it had them."""
     if not (root / MANIFEST).exists():
         return {}
     data = read_json(root / MANIFEST)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fontgen.canvas import Canvas, Placement
 from fontgen.errors import GlyphError, ImageError
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.store import ImageFolder
-from fontgen.outlines.folder import read_outline_folder, trace_image
+from fontgen.outlines.folder import outline_records, read_outline_folder, trace_image
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.parallel import parallel_map
@@ -37,7 +38,8 @@ def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[It
     """
     failed: dict[int, str] = {}
     if root.is_dir() and any(root.glob("*.svg")):
-        return (AssembledGlyph(c, outline) for c, outline in read_outline_folder(root)), failed
+        records = outline_records(root)
+        return (_glyph(c, outline, records.get(c, {})) for c, outline in read_outline_folder(root)), failed
     folder = ImageFolder.open(root)
 
     def glyphs() -> Iterator[AssembledGlyph]:
@@ -46,9 +48,13 @@ def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[It
             if outline is None:
                 failed[codepoint] = problem
                 continue
-            record = folder.glyphs.get(codepoint, {})
-            if "fit" in record:
-                outline = outline.placed(Placement.from_json(record["fit"]).inverse())
-            yield AssembledGlyph(codepoint, outline, record.get("advance_em"))
+            yield _glyph(codepoint, outline, folder.glyphs.get(codepoint, {}))
 
     return glyphs(), failed
+
+
+def _glyph(codepoint: int, outline: Outline, record: Mapping[str, Any]) -> AssembledGlyph:
+    """The outline with its recorded advance, its box fit undone."""
+    if "fit" in record:
+        outline = outline.placed(Placement.from_json(record["fit"]).inverse())
+    return AssembledGlyph(codepoint, outline, record.get("advance_em"))

@@ -177,7 +177,7 @@ def infer_folder(
         write_ink(output / image_name(codepoint), ink)
         report.add_done(codepoint)
     for codepoint, state in resolution.lacking.items():
-        report.add_failed(codepoint, f"{state} in {font}")
+        report.add_skipped(codepoint, f"{state} in {font}")
     if not report.done:
         raise FontError(f"{font}: has none of the characters asked for; choose a source font that has them")
     write_manifest(output, header.canvas, records, {"checkpoint": file_hash(checkpoint)})
