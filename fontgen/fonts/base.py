@@ -13,7 +13,7 @@ from fontTools.ttLib import TTFont, TTLibError
 from fontTools.varLib import instancer
 
 from fontgen.errors import FontError
-from fontgen.fonts.face import _sfnt_bytes
+from fontgen.fonts.face import sfnt_bytes
 
 NEEDED_TABLES = ("head", "hhea", "hmtx", "maxp", "cmap", "name", "OS/2", "post")
 """Tables that every OpenType font must have (OpenType specification, "Required Tables")."""
@@ -40,7 +40,7 @@ def open_base(path: Path, *, face_index: int = 0, location: Mapping[str, float] 
 
     Raises FontError when the file is no font, lacks a needed table or a Unicode cmap, or has no such face or axis.
     """
-    data = _sfnt_bytes(path)
+    data = sfnt_bytes(path)
     _require_face(path, data, face_index)
     base = Base(data, is_cff=False, face_index=face_index, path=path)
     try:

@@ -59,7 +59,7 @@ class Face:
 
     def __init__(self, ref: FontRef) -> None:
         self.ref = ref
-        data = _sfnt_bytes(ref.path)
+        data = sfnt_bytes(ref.path)
         _require_unicode_cmap(ref, data)
         try:
             self._face = freetype.Face(BytesIO(data), index=ref.face_index)
@@ -201,19 +201,39 @@ def is_whitespace(codepoint: int) -> bool:
     return category(chr(codepoint)) in {"Zs", "Zl", "Zp", "Cc", "Cf"} or codepoint in {0x115F, 0x1160, 0x3164, 0xFFA0}
 
 
-@lru_cache(maxsize=16)
 def open_face(ref: FontRef) -> Face:
-    """Open a face once a process. Raises FontError for a missing, damaged or unmappable font."""
+    """Open a face once a process, and again when its file changes.
+
+    Raises FontError for a missing, damaged or unmappable font.
+    """
+    return _open_face(ref, _file_state(ref.path))
+
+
+@lru_cache(maxsize=16)
+def _open_face(ref: FontRef, state: tuple[int, int]) -> Face:
     return Face(ref)
+
+
+def _file_state(path: Path) -> tuple[int, int]:
+    """What changes when a file does: its time and size."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0  # reading it says what is wrong
+    return found.st_mtime_ns, found.st_size
 
 
 def font_error(path: Path, error: object) -> FontError:
     return FontError(f"{path}: not a readable font ({error}); use a TTF, OTF, TTC, WOFF or WOFF2 file")
 
 
+def sfnt_bytes(path: Path) -> bytes:
+    """The file's bytes, WOFF and WOFF2 unpacked. Raises FontError when it cannot be read or unpacked."""
+    return _sfnt_bytes(path, _file_state(path))
+
+
 @lru_cache(maxsize=4)
-def _sfnt_bytes(path: Path) -> bytes:
-    """The file's bytes, WOFF and WOFF2 unpacked."""
+def _sfnt_bytes(path: Path, state: tuple[int, int]) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
