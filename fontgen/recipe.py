@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from fontgen.canvas import DEFAULT_DESCENDER_EM, DEFAULT_MARGIN_EM, Canvas, Placement, canvas_from_zi2zi
@@ -50,6 +50,8 @@ class FontInput(Settings):
 
 
 def _from_string(value: Any) -> Any:
+    if not isinstance(value, str | dict | FontInput):
+        raise ValueError(f"give the path of a font, or a table with its path, not {value!r}")
     return {"path": value} if isinstance(value, str) else value
 
 
@@ -163,6 +165,13 @@ class PairsTable(Settings):
     held_out: float = Field(default=0.05, ge=0)
     """Share of the pairs (below 1) or their number kept from training, chosen by a hash of the codepoint."""
 
+    @field_validator("held_out")
+    @classmethod
+    def _share_or_number(cls, value: float) -> float:
+        if value > 1 and value != int(value):
+            raise ValueError(f"give a share below 1 or a whole number, not {value:g}")
+        return value
+
 
 class InferTable(Settings):
     """How missing characters are drawn."""
@@ -224,6 +233,11 @@ class Recipe(Settings):
     def _consistent(self) -> Self:
         if self.zi2zi is not None and "canvas" in self.model_fields_set:
             raise ValueError("[canvas] and [zi2zi] both set the geometry; keep one of them")
+        if self.zi2zi is not None and not self.zi2zi.calibrate and self.calibrate != CalibrateTable():
+            raise ValueError(
+                "[calibrate] and the offsets of [zi2zi] both place the source; keep one of them, "
+                "or set [zi2zi] calibrate = true"
+            )
         labels = [target.label for target in self.targets]
         if len(set(labels)) != len(labels):
             raise ValueError(f"[target] and [[styles]]: labels {labels} repeat; give each style its own label")
@@ -364,17 +378,20 @@ _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 
 def line_of(text: str, keys: tuple[str, ...]) -> str:
     """`:12`, the line of the key in TOML text, or of the nearest table above it; "" when neither is there."""
-    names = tuple(key for key in keys if not key.isdigit())
     best = (0, 0)
     table: tuple[str, ...] = ()
+    repeats: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if match := _HEADER.match(line):
             table = tuple(part.strip().strip("\"'") for part in match[1].split("."))
+            if line.lstrip().startswith("[["):  # the n-th table of an array
+                repeats[table] = repeats.get(table, -1) + 1
+                table = (*table, str(repeats[table]))
             here = table
         elif "=" in line and not line.lstrip().startswith("#"):
             here = table + tuple(part.strip().strip("\"'") for part in line.split("=", 1)[0].split("."))
         else:
             continue
-        if here == names[: len(here)] and len(here) > best[0]:
+        if here == keys[: len(here)] and len(here) > best[0]:
             best = (len(here), number)
     return f":{best[1]}" if best[0] else ""
