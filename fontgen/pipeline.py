@@ -77,7 +77,9 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
     with build.workspace.locked():
         save_resolved(build.recipe, build.workspace.root / "recipe.json")
         seconds: dict[str, float] = {}
-        for step in plan(build, from_stage=from_stage, until=until):
+        steps = plan(build, from_stage=from_stage, until=until)
+        _require_device(build, steps)
+        for step in steps:
             name = step.stage.name
             if not step.runs:
                 build.talk.line(f"{name}: {step.why}")
@@ -95,6 +97,14 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
             write_json(build.workspace.root / "seconds.json", seconds)
         status = max((report.exit_status for report in build.reports.values()), default=0)
         return max(status, 1 if _checks_failed(build) else 0)
+
+
+def _require_device(build: Build, steps: list[Step]) -> None:
+    """A missing GPU must show before hours of drawing, not after. Raises RecipeError."""
+    if build.device != "cpu" and any(step.runs and step.stage.name in {"train", "infer"} for step in steps):
+        from fontgen.zi2zi.device import resolve_device
+
+        resolve_device(build.device)
 
 
 def _outcome_lines(build: Build, name: str) -> list[str]:
