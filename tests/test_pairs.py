@@ -231,3 +231,11 @@ def test_a_full_disk_is_found_before_drawing(tmp_path: Path, monkeypatch: pytest
         written(tmp_path, zen_jobs(2))
     with pytest.raises(WorkspaceError, match=r"pairs\.json"):
         PairSet.open(tmp_path)
+
+
+def test_a_sample_holds_out_the_share_that_the_whole_set_does() -> None:
+    codepoints = list(range(0x4E00, 0x9FFF))
+    chosen = sample(codepoints, 1000)
+    assert len(chosen) == 1000
+    assert chosen == sorted(chosen)
+    assert 20 <= sum(held_out_split(chosen, 0.05).values()) <= 90

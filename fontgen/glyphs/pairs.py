@@ -94,8 +94,12 @@ class PairSet:
 
 def is_held_out(codepoint: int, fraction: float) -> bool:
     """Whether a codepoint belongs to the held-out part: fixed by its hash, whatever else is in the set."""
-    digest = hashlib.sha256(codepoint_name(codepoint).encode("ascii")).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+    return int.from_bytes(_rank(codepoint)[:8], "big") < fraction * 2**64
+
+
+def _rank(codepoint: int, purpose: str = "") -> bytes:
+    """A codepoint's place in an order that is its own for every purpose: a hash."""
+    return hashlib.sha256(f"{purpose}{codepoint_name(codepoint)}".encode("ascii")).digest()
 
 
 def held_out_split(codepoints: Sequence[int], held_out: float | int) -> dict[int, bool]:
@@ -103,10 +107,7 @@ def held_out_split(codepoints: Sequence[int], held_out: float | int) -> dict[int
     if held_out < 1:
         return {codepoint: is_held_out(codepoint, float(held_out)) for codepoint in codepoints}
 
-    def rank(codepoint: int) -> bytes:
-        return hashlib.sha256(codepoint_name(codepoint).encode("ascii")).digest()
-
-    chosen = set(sorted(set(codepoints), key=rank)[: int(held_out)])
+    chosen = set(sorted(set(codepoints), key=_rank)[: int(held_out)])
     return {codepoint: codepoint in chosen for codepoint in codepoints}
 
 
@@ -236,10 +237,13 @@ def _keep_rows(root: Path, arrays: list[Any], kept: list[int]) -> None:
 
 
 def sample(codepoints: Sequence[int], count: int) -> list[int]:
-    """At most `count` codepoints, spread by their hash: the same ones for the same set, in its order."""
+    """At most `count` codepoints, spread by their hash: the same ones for the same set, in its order.
+
+    Independent of the held-out split: a sample holds out the share that the whole set does.
+    """
     if len(codepoints) <= count:
         return list(codepoints)
-    chosen = {c for c, inside in held_out_split(codepoints, count).items() if inside}
+    chosen = set(sorted(set(codepoints), key=lambda codepoint: _rank(codepoint, "sample "))[:count])
     return [codepoint for codepoint in codepoints if codepoint in chosen]
 
 
