@@ -186,6 +186,7 @@ def test_metrics_name_losses_rates_and_balance(whole: Path) -> None:
     lines = [json.loads(line) for line in (whole / METRICS).read_text().splitlines()]
     steps = [line for line in lines if "held_out" not in line]
     assert [line["step"] for line in steps] == [2, 4, 6, 8]
+    assert all("d_loss" in line for line in steps), "updated at every second step, never at a logged one"
     for name in ("l1", "constancy", "adversarial", "lambda_adv", "lr_generator", "lr_discriminator", "epoch"):
         assert all(line[name] is not None for line in steps), name
     held_out = [line for line in lines if "held_out" in line]

@@ -118,6 +118,8 @@ class _Run:
         self.step = 0
         self.bad_in_a_row = 0
         self.skipped_steps = 0
+        self.sums: dict[str, tuple[float, int]] = {}
+        """Sum and number of each loss since the last logged step; not every loss occurs at every step."""
         self.figures: dict[str, float] = {}
         self.best: float | None = None
         self.interrupted = False
@@ -150,6 +152,7 @@ class _Run:
         self.batches.sampler.position = int(state["position"])
         self.bad_in_a_row = int(state["bad_in_a_row"])
         self.skipped_steps = int(state["skipped_steps"])
+        self.sums = {name: (total, number) for name, (total, number) in state["sums"].items()}
         self.figures = dict(state["figures"])
         self.best = state["best"]
         self._cut_metrics()
@@ -192,11 +195,17 @@ class _Run:
         self.whole = True
         if counted:
             self.bad_in_a_row = 0
+            for name, value in figures.items():
+                total, number = self.sums.get(name, (0.0, 0))
+                self.sums[name] = total + value, number + 1
         else:
             self._note_bad_step()
         if self.step % settings.log_every == 0 or self.step == self.total:
-            extra = {"lambda_adv": lambda_adv, "lr_generator": rates[0], "lr_discriminator": rates[1]}
-            self._log(epoch, {**figures, **extra})
+            means = {name: total / number for name, (total, number) in self.sums.items()}
+            self.sums = {}
+            self._log(
+                epoch, {**means, "lambda_adv": lambda_adv, "lr_generator": rates[0], "lr_discriminator": rates[1]}
+            )
         if self.step % settings.evaluate_every == 0 or self.step == self.total:
             self._evaluate_and_save()
 
@@ -285,6 +294,7 @@ class _Run:
             "position": self.batches.sampler.position,
             "bad_in_a_row": self.bad_in_a_row,
             "skipped_steps": self.skipped_steps,
+            "sums": self.sums,
             "figures": self.figures,
             "best": self.best,
             "balance": self.networks.balance.state(),
