@@ -6,6 +6,7 @@ Shapes: B batch, H rows, W columns.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -193,6 +194,24 @@ class Networks:
         restore_optimizer(self.optimizer_g, groups.get("optimizer_g", {}))
         restore_optimizer(self.optimizer_d, groups.get("optimizer_d", {}))
         self.balance.restore(balance)
+
+
+def learning_rates(settings: TrainSettings, step: int, total: int, epoch: int) -> tuple[float, float]:
+    """Learning rates of generator and discriminator at a step."""
+    if settings.lr_schedule == "cosine":
+        factor = 0.5 * (1.0 + math.cos(math.pi * step / total))
+        rates = settings.lr_generator * factor, settings.lr_discriminator * factor
+    elif settings.lr_schedule == "epoch":
+        factor = settings.lr_decay**epoch
+        # A floor above the rate itself must not raise it.
+        rates = (
+            max(settings.lr_generator * factor, min(settings.lr_floor_generator, settings.lr_generator)),
+            max(settings.lr_discriminator * factor, min(settings.lr_floor_discriminator, settings.lr_discriminator)),
+        )
+    else:
+        rates = settings.lr_generator, settings.lr_discriminator
+    rise = min(1.0, (step + 1) / settings.lr_warmup) if settings.lr_warmup else 1.0
+    return rates[0] * rise, rates[1] * rise
 
 
 def _noisy(image_B1HW: Tensor, std: float) -> Tensor:

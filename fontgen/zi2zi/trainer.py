@@ -26,7 +26,7 @@ from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.figures import fidelity, score
 from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
 from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
-from fontgen.zi2zi.step import Networks
+from fontgen.zi2zi.step import Networks, learning_rates
 
 LATEST = "latest.safetensors"
 BEST = "best.safetensors"
@@ -183,7 +183,7 @@ class _Run:
         rng = np.random.default_rng([settings.seed, self.step, 1])
         torch.manual_seed(int(rng.integers(2**62)))
         epoch = self.batches.sampler.epoch
-        rates = _rates(settings, self.step, self.total, epoch)
+        rates = learning_rates(settings, self.step, self.total, epoch)
         networks.set_rates(*rates)
         networks.balance.begin_epoch(epoch)
         lambda_adv = networks.balance.lambda_adv if networks.balance.active(self.step) else 0.0
@@ -342,24 +342,6 @@ class _Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _rates(settings: TrainSettings, step: int, total: int, epoch: int) -> tuple[float, float]:
-    """Learning rates of generator and discriminator at a step."""
-    if settings.lr_schedule == "cosine":
-        factor = 0.5 * (1.0 + math.cos(math.pi * step / total))
-        rates = settings.lr_generator * factor, settings.lr_discriminator * factor
-    elif settings.lr_schedule == "epoch":
-        factor = settings.lr_decay**epoch
-        # A floor above the rate itself must not raise it.
-        rates = (
-            max(settings.lr_generator * factor, min(settings.lr_floor_generator, settings.lr_generator)),
-            max(settings.lr_discriminator * factor, min(settings.lr_floor_discriminator, settings.lr_discriminator)),
-        )
-    else:
-        rates = settings.lr_generator, settings.lr_discriminator
-    rise = min(1.0, (step + 1) / settings.lr_warmup) if settings.lr_warmup else 1.0
-    return rates[0] * rise, rates[1] * rise
 
 
 def _rounded(value: float) -> float | None:
