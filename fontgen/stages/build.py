@@ -12,6 +12,7 @@ from fontgen.canvas import Canvas, Placement
 from fontgen.charset import Codepoints, parse_charset
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.stack import FontStack
+from fontgen.glyphs.store import MANIFEST, ImageFolder, image_name
 from fontgen.recipe import FontInput, Recipe, TargetTable
 from fontgen.report import Report
 from fontgen.talk import Talk
@@ -32,7 +33,7 @@ class Build:
     marks: dict[str, str] = field(default_factory=dict)
     """Stage -> its fingerprint in this run."""
     reports: dict[str, Report] = field(default_factory=dict)
-    """Stage -> what became of its glyphs, for stages that ran."""
+    """Stage -> what became of its glyphs, for stages that ran and for those whose last run had failures."""
 
     def folder(self, stage: str) -> StageFolder:
         return self.workspace.stage(stage)
@@ -104,6 +105,15 @@ class Stage:
     """Raised when the stage's code makes something else of the same inputs."""
     wanted: Callable[[Build], bool] = lambda build: True
     """Whether the recipe has this stage at all."""
+
+
+def stale_images(folder: StageFolder, keys: Mapping[int, str]) -> list[int]:
+    """Codepoints whose image must be made (again): another key than recorded, or image or record are gone."""
+    recorded = ImageFolder.open(folder.path).glyphs if (folder.path / MANIFEST).exists() else {}
+    stale = set(folder.stale_glyphs(keys, lambda codepoint: folder.path / image_name(codepoint)))
+    if lost := keys.keys() - recorded.keys() - stale:
+        folder.forget(lost)
+    return [codepoint for codepoint in keys if codepoint in stale or codepoint in lost]
 
 
 def font_ref(font: FontInput) -> FontRef:

@@ -17,9 +17,9 @@ from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.calibrate import Calibration, calibrate, calibration_sample, placement_difference_px
 from fontgen.glyphs.pairs import PAIRS, PairJob, Style, sample, target_jobs, write_pairs
 from fontgen.glyphs.render import render_folder, render_ink, resample_ink
-from fontgen.glyphs.store import ImageFolder, image_name, keeping_records
+from fontgen.glyphs.store import ImageFolder, keeping_records
 from fontgen.report import Report
-from fontgen.stages.build import Build, Outcome, Stage, font_ref, target_name
+from fontgen.stages.build import Build, Outcome, Stage, font_ref, stale_images, target_name
 from fontgen.workspace import StageFolder, fingerprint
 
 _LEARNABLE = (
@@ -286,12 +286,15 @@ def _run_source(build: Build, folder: StageFolder) -> Outcome:
     }
     shared = fingerprint(canvas.to_json(), placement.to_json(), build.recipe.fit)
     keys = {c: fingerprint(shared, hashes[ref], ref.face_index, ref.location) for c, ref in refs.items()}
-    stale = folder.stale_glyphs(keys, lambda c: folder.path / image_name(c))
-    for batch in folder.in_batches(keys, stale):
+    stale = stale_images(folder, keys)
+    report = build.reports["source"] = Report("source")
+    # with nothing to draw the manifest still has to lose the characters that are no longer wanted
+    for batch in folder.in_batches(keys, stale) if stale else [[]]:
         with keeping_records(folder.path, keys):
             some = {c: refs[c] for c in batch}
-            report = render_folder(some, canvas, folder.path, placement=placement, fit=build.recipe.fit)
-        build.reports["source"] = report
+            part = render_folder(some, canvas, folder.path, placement=placement, fit=build.recipe.fit)
+        report.done += part.done
+        report.failed |= part.failed
     return Outcome({"glyphs": len(keys), "drawn": len(stale)}, ["manifest.json"])
 
 

@@ -20,7 +20,7 @@ from fontgen.glyphs.render import box_fit, render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, keeping_records, write_ink, write_manifest
 from fontgen.proof.sheet import SheetRow, contact_sheet
 from fontgen.report import Report
-from fontgen.stages.build import Build, Outcome, Stage, placement_from
+from fontgen.stages.build import Build, Outcome, Stage, placement_from, stale_images
 from fontgen.workspace import StageFolder, file_hash, fingerprint
 
 # train
@@ -106,7 +106,7 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     source_keys = build.folder("source").glyph_keys()
     shared = fingerprint(file_hash(checkpoint), build.recipe.target.label, build.recipe.infer.passes)
     keys = {c: fingerprint(shared, source_keys[c]) for c in source}
-    stale = folder.stale_glyphs(keys, lambda c: folder.path / image_name(c))
+    stale = stale_images(folder, keys)
     options: dict[str, Any] = {
         "style_index": build.recipe.target.label,
         "device": resolve_device(build.device),

@@ -14,9 +14,9 @@ from fontgen.glyphs.gate import calibrate_gate, gate_folder
 from fontgen.glyphs.gate_model import MIN_PAIRS
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.register import drifting, estimate_folder, estimate_shift, spread_sample
-from fontgen.glyphs.store import ImageFolder, image_name, keeping_records
+from fontgen.glyphs.store import ImageFolder, keeping_records
 from fontgen.report import Report
-from fontgen.stages.build import Build, Outcome, Stage
+from fontgen.stages.build import Build, Outcome, Stage, stale_images
 from fontgen.stages.neural import held_out_rows
 from fontgen.workspace import StageFolder, fingerprint
 
@@ -32,7 +32,7 @@ def _run_clean(build: Build, folder: StageFolder) -> Outcome:
     source = ImageFolder.open(build.folder("source").path)
     drawn = build.folder("infer").glyph_keys()
     keys = {c: fingerprint(drawn[c], _clean_inputs(build), CLEAN_VERSION) for c in images}
-    stale = folder.stale_glyphs(keys, lambda c: folder.path / image_name(c))
+    stale = stale_images(folder, keys)
     report = build.reports["clean"] = Report("clean")
     for batch in folder.in_batches(keys, stale):
         with keeping_records(folder.path, keys):
