@@ -23,6 +23,9 @@ LINE_DESCENDER_EM = -0.25
 EARLIEST = 3029529600
 """head dates count from 1904; this is 2000-01-01, for a font without any other date."""
 
+SPACES = {0x20: "space", 0xA0: "space", 0x3000: "uni3000"}
+"""Codepoint -> glyph name of what the font has from the start."""
+
 _SPACE_EM = 0.25
 _BASELINES = """
 table BASE {{
@@ -39,7 +42,7 @@ def blank_base(units_per_em: int | None) -> Base:
     notdef = _notdef(upem)
     glyphs = {".notdef": notdef, "space": Glyph(), "uni3000": Glyph()}
     builder.setupGlyphOrder(list(glyphs))
-    builder.setupCharacterMap({0x20: "space", 0xA0: "space", 0x3000: "uni3000"})
+    builder.setupCharacterMap(SPACES)
     builder.setupGlyf(glyphs)
     space = round(_SPACE_EM * upem)
     builder.setupHorizontalMetrics({".notdef": (upem, notdef.xMin), "space": (space, 0), "uni3000": (upem, 0)})

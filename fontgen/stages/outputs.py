@@ -14,6 +14,7 @@ from fontgen.canvas import Placement
 from fontgen.errors import ImageError, codepoint_name
 from fontgen.files import write_json
 from fontgen.fonts.base import open_base
+from fontgen.fonts.blank import SPACES
 from fontgen.fonts.face import open_face
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.calibrate import calibration_sample
@@ -147,7 +148,6 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         _glyphs(build),
         outputs,
         build.recipe.font,
-        keep_existing=True,
         face_index=base.face_index if base else 0,
         location=base.location if base else None,
         licence_fonts=[ref.path for ref in build.stack.refs],
@@ -175,7 +175,7 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
     dropped = suspects(build) if build.recipe.output.on_suspect == "drop" else {}
     added = {c for c in charset["generate"] if c in traced and c not in dropped} | set(charset["blank"])
     ref = build.target_refs[0]
-    kept = set(open_face(ref).cmap) if ref else set(outline_files(build.folder("trace").path / "target"))
+    kept = set(open_face(ref).cmap) if ref else {*SPACES, *outline_files(build.folder("trace").path / "target")}
     for path in font_files(build):
         report = check_font(path, expected=kept | added, generated=added)
         write_json(folder.path / f"{path.name}.json", report.to_json())
