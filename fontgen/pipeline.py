@@ -10,6 +10,7 @@ from typing import Any
 from fontgen.errors import RecipeError
 from fontgen.files import write_json
 from fontgen.recipe import Recipe, save_resolved
+from fontgen.report import Report
 from fontgen.stages import inputs, neural, outputs, repair
 from fontgen.stages.build import Build, Stage
 from fontgen.talk import Talk
@@ -83,13 +84,15 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
             name = step.stage.name
             if not step.runs:
                 build.talk.line(f"{name}: {step.why}")
+                _recall_failures(build, name)
                 continue
             build.talk.line(f"{name}: {step.why}, running")
             started = time.monotonic()
             folder = build.folder(name)
             folder.begin()
             outcome = step.stage.run(build, folder)
-            folder.finish(step.mark, outcome.figures, outcome.files)
+            report = build.reports.get(name)
+            folder.finish(step.mark, outcome.figures, outcome.files, report.failed if report else None)
             seconds[name] = round(time.monotonic() - started, 2)
             for line in _outcome_lines(build, name):
                 build.talk.line(f"  {line}")
@@ -105,6 +108,15 @@ def _require_device(build: Build, steps: list[Step]) -> None:
         from fontgen.zi2zi.device import resolve_device
 
         resolve_device(build.device)
+
+
+def _recall_failures(build: Build, name: str) -> None:
+    """What failed in a stage that stands still counts, and is said again."""
+    failed = build.folder(name).failed
+    if failed:
+        build.reports[name] = Report(name, failed=failed)
+        for line in build.reports[name].failure_lines():
+            build.talk.line(f"  {line}")
 
 
 def _outcome_lines(build: Build, name: str) -> list[str]:

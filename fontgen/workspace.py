@@ -63,6 +63,11 @@ class StageFolder:
         """What the stage measured when it last finished."""
         return dict(self.manifest.get("figures", {}))
 
+    @property
+    def failed(self) -> dict[int, str]:
+        """Codepoint -> what went wrong when the stage last finished."""
+        return {int(name[2:], 16): why for name, why in self.manifest.get("failed", {}).items()}
+
     def stands(self, wanted: str) -> bool:
         """Whether the stage finished with this fingerprint and all that it made is still there."""
         manifest = self.manifest
@@ -75,7 +80,9 @@ class StageFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / STAGE).unlink(missing_ok=True)
 
-    def finish(self, mark: str, figures: Mapping[str, Any], files: Iterable[str] = ()) -> None:
+    def finish(
+        self, mark: str, figures: Mapping[str, Any], files: Iterable[str] = (), failed: Mapping[int, str] | None = None
+    ) -> None:
         write_json(
             self.path / STAGE,
             {
@@ -83,6 +90,7 @@ class StageFolder:
                 "fontgen": __version__,
                 "figures": dict(figures),
                 "files": sorted(files),
+                "failed": {codepoint_name(c): why for c, why in (failed or {}).items()},
             },
         )
 
