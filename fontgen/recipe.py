@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -120,19 +121,28 @@ class Zi2ziTable(Settings):
     dst_y_offset: float = 0
     """Pixels from the upper edge to the target font's ascender."""
     fit: Literal["em", "box"] = "em"
-    """box is zi2zi's auto fit."""
+    """box is zi2zi's auto fit; the offsets then have no effect, as there, and the placement is measured."""
     calibrate: bool = False
     """Measure the source's placement instead of taking it from the offsets."""
 
     def target_canvas(self, ascender_em: float) -> Canvas:
-        """The canvas of the target images; `ascender_em` is the target font's hhea ascender."""
-        return canvas_from_zi2zi(
+        """The canvas of the target images; `ascender_em` is the target font's hhea ascender.
+
+        With auto fit the fitted boxes stand in the middle, wherever the offsets would put the em box.
+        """
+        canvas = canvas_from_zi2zi(
             canvas_size=self.canvas_size,
             char_size=self.char_size,
             x_offset=self.dst_x_offset,
             y_offset=self.dst_y_offset,
             ascender_em=ascender_em,
         )
+        return replace(canvas, shift_x_em=0.0, shift_y_em=0.0) if self.fit == "box" else canvas
+
+    @property
+    def places_source(self) -> bool:
+        """Whether the offsets say where source glyphs lie, rather than a measurement."""
+        return not self.calibrate and self.fit == "em"
 
     def source_placement(self, source_ascender_em: float, target_ascender_em: float) -> Placement:
         """Where the offsets put source glyphs, relative to where they put the target's."""
@@ -233,7 +243,7 @@ class Recipe(Settings):
     def _consistent(self) -> Self:
         if self.zi2zi is not None and "canvas" in self.model_fields_set:
             raise ValueError("[canvas] and [zi2zi] both set the geometry; keep one of them")
-        if self.zi2zi is not None and not self.zi2zi.calibrate and self.calibrate != CalibrateTable():
+        if self.zi2zi is not None and self.zi2zi.places_source and self.calibrate != CalibrateTable():
             raise ValueError(
                 "[calibrate] and the offsets of [zi2zi] both place the source; keep one of them, "
                 "or set [zi2zi] calibrate = true"

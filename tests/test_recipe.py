@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from box_fonts import FIXTURES, NOTO, ZEN
 
@@ -88,11 +89,13 @@ def test_target_images_may_stand_for_a_font(tmp_path: Path) -> None:
 
 
 def test_the_geometry_of_zi2zi_takes_the_place_of_the_canvas(tmp_path: Path) -> None:
-    text = PLAIN + "[zi2zi]\ncanvas_size = 384\nchar_size = 300\nsrc_x_offset = 10\ndst_y_offset = -20\nfit = 'box'\n"
+    text = PLAIN + "[zi2zi]\ncanvas_size = 384\nchar_size = 300\nsrc_x_offset = 10\ndst_y_offset = -20\n"
     recipe = recipe_of(tmp_path, text)
-    assert (recipe.canvas_size_px, recipe.fit) == (384, "box")
+    assert recipe.canvas_size_px == 384
     assert recipe.zi2zi is not None
+    assert recipe.zi2zi.places_source
     canvas = recipe.zi2zi.target_canvas(0.88)
+    np.testing.assert_allclose(canvas.em_to_px @ [0.0, 0.88, 1.0], [0, -20], atol=1e-9)
     assert canvas.size_px == 384
     assert canvas.px_per_em == pytest.approx(300)
     placement = recipe.zi2zi.source_placement(1.16, 0.88)
@@ -100,6 +103,15 @@ def test_the_geometry_of_zi2zi_takes_the_place_of_the_canvas(tmp_path: Path) -> 
     assert placement.dx_em == pytest.approx(10 / 300)
     # the source's ascender is set 20 px below the target's, and lies 0.28 em higher above its baseline
     assert placement.dy_em == pytest.approx(0.88 - 1.16 - 20 / 300)
+
+
+def test_auto_fit_of_zi2zi_stands_in_the_middle_whatever_the_offsets(tmp_path: Path) -> None:
+    text = PLAIN + "[zi2zi]\ncanvas_size = 384\nchar_size = 300\ndst_y_offset = -20\nfit = 'box'\n"
+    recipe = recipe_of(tmp_path, text)
+    assert recipe.zi2zi is not None
+    assert (recipe.fit, recipe.zi2zi.places_source) == ("box", False)
+    canvas = recipe.zi2zi.target_canvas(0.88)
+    np.testing.assert_allclose(canvas.em_to_px @ [0.5, canvas.descender_em + 0.5, 1.0], [192, 192])
 
 
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("*.toml")), ids=lambda path: path.name)

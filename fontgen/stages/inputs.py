@@ -180,7 +180,7 @@ def _calibrated_style(build: Build, index: int, canvas: Canvas) -> dict[str, Any
 
 def _placement_by_hand(build: Build, index: int, measured: Calibration) -> Placement | None:
     table, zi2zi = build.recipe.calibrate, build.recipe.zi2zi
-    if zi2zi is not None and not zi2zi.calibrate:
+    if zi2zi is not None and zi2zi.places_source:
         ref = build.target_refs[index]
         target_ascender = open_face(ref).ascender_em if ref else open_face(build.stack.refs[0]).ascender_em
         return zi2zi.source_placement(open_face(build.stack.refs[0]).ascender_em, target_ascender)
