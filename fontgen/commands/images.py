@@ -81,6 +81,7 @@ def _axes(location: tuple[str, ...]) -> dict[str, float]:
 @click.option("--charset", metavar="SET", help="Characters to draw; with --checkpoint.")
 @click.option("-o", "--output", type=FOLDER, help="Folder to write to; with --checkpoint.")
 @click.option("--style", default=0, show_default=True, type=click.IntRange(0), help="Style index.")
+@click.option("--passes", default=1, show_default=True, type=click.IntRange(1, 9), help="Drawings to average.")
 @device_option
 def infer(
     recipe: Path | None,
@@ -89,6 +90,7 @@ def infer(
     charset: str | None,
     output: Path | None,
     style: int,
+    passes: int,
     device: str | None,
 ) -> None:
     """Draw missing characters: those of a recipe, or any with a checkpoint and a source font.

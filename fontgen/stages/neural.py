@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,11 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     }
     done = 0
     report = build.reports["infer"] = Report("infer")
+    drawn = infer_images(checkpoint, ((c, source.read(c)) for c in stale), **options)
     with build.talk.progress("infer", len(stale)) as update:
         for batch in folder.in_batches(keys, stale):
             records: dict[int, dict[str, Any]] = {}
-            for codepoint, ink in infer_images(checkpoint, ((c, source.read(c)) for c in batch), **options):
+            for codepoint, ink in islice(drawn, len(batch)):
                 write_ink(folder.path / image_name(codepoint), ink)
                 records[codepoint] = {key: source.glyphs[codepoint][key] for key in source.glyphs[codepoint]}
                 report.add_done(codepoint)
@@ -147,7 +149,7 @@ def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas
 
 
 def infer_folder(
-    checkpoint: Path, font: Path, codepoints: Iterable[int], output: Path, *, style_index: int, device: str
+    checkpoint: Path, font: Path, codepoints: Iterable[int], output: Path, *, style_index: int, device: str, passes: int
 ) -> Report:
     """Draw characters with a checkpoint alone: its canvas and placement, any source font."""
     from fontgen.zi2zi.device import resolve_device
@@ -172,7 +174,7 @@ def infer_folder(
             records[codepoint] = record
             yield codepoint, render_ink(face, codepoint, header.canvas, where)
 
-    drawn = infer_images(checkpoint, sources(), style_index=style_index, device=resolve_device(device))
+    drawn = infer_images(checkpoint, sources(), style_index=style_index, device=resolve_device(device), passes=passes)
     for codepoint, ink in drawn:
         write_ink(output / image_name(codepoint), ink)
         report.add_done(codepoint)

@@ -106,7 +106,7 @@ def _assemble_inputs(build: Build) -> Any:
 def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
     charset = read_charset(build)
     source = ImageFolder.open(build.folder("source").path)
-    dropped = set(suspects(build)) if build.recipe.output.on_suspect == "drop" else set()
+    dropped = _dropped(build)
     svgs = outline_files(build.folder("trace").path) | _overrides(build, ".svg")
     _, placement = build.geometry()
     for codepoint in charset["generate"]:
@@ -123,6 +123,13 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
     if build.target_refs[0] is None:
         for codepoint, path in outline_files(own).items():
             yield AssembledGlyph(codepoint, read_svg(path), 1.0)
+
+
+def _dropped(build: Build) -> set[int]:
+    """Suspects that stay out of the font; hand work is never doubted."""
+    if build.recipe.output.on_suspect == "keep":
+        return set()
+    return suspects(build).keys() - _overrides(build, ".svg").keys() - _overrides(build, ".png").keys()
 
 
 def _unfitted(outline: Outline, record: dict[str, Any], placement: Placement) -> Outline:
@@ -172,7 +179,7 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
     figures: dict[str, Any] = {}
     charset = read_charset(build)
     traced = outline_files(build.folder("trace").path) | _overrides(build, ".svg")
-    dropped = suspects(build) if build.recipe.output.on_suspect == "drop" else {}
+    dropped = _dropped(build)
     added = {c for c in charset["generate"] if c in traced and c not in dropped} | set(charset["blank"])
     ref = build.target_refs[0]
     kept = set(open_face(ref).cmap) if ref else {*SPACES, *outline_files(build.folder("trace").path / "target")}
