@@ -109,7 +109,8 @@ def infer(
         raise click.UsageError("give a recipe, or all of --checkpoint, --source, --charset and -o")
     from fontgen.stages.neural import infer_folder
 
-    finish(infer_folder(checkpoint, source, codepoints_of(charset), output, style_index=style, device=device or "auto"))
+    options: dict[str, Any] = {"style_index": style, "device": device or "auto", "passes": passes}
+    finish(infer_folder(checkpoint, source, codepoints_of(charset), output, **options))
 
 
 @click.command()
