@@ -59,6 +59,7 @@ def box_font(
     builder.setupNameTable({"familyName": family, "styleName": "Regular"})
     builder.setupOS2(sTypoAscender=ascender, usWinAscent=ascender, usWinDescent=units_per_em - ascender)
     builder.setupPost()
+    builder.font.recalcTimestamp = False
     builder.save(path)
     return path
 
@@ -66,7 +67,7 @@ def box_font(
 def part_of(font: Path, codepoints: Iterable[int], path: Path) -> Path:
     """A subset of a font, as TrueType."""
     options = subset.Options(notdef_outline=True, layout_features=[])
-    opened = TTFont(font)
+    opened = TTFont(font, recalcTimestamp=False)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=list(codepoints))
     subsetter.subset(opened)
@@ -76,7 +77,7 @@ def part_of(font: Path, codepoints: Iterable[int], path: Path) -> Path:
 
 def moved(font: Path, codepoints: Iterable[int], path: Path, *, scale: float, dx_em: float, dy_em: float) -> Path:
     """A font whose glyphs are another's, scaled about the origin and then shifted."""
-    opened = TTFont(part_of(font, codepoints, path))
+    opened = TTFont(part_of(font, codepoints, path), recalcTimestamp=False)
     units = opened["head"].unitsPerEm
     glyph_set, glyf = opened.getGlyphSet(), opened["glyf"]
     drawn = {}

@@ -1,0 +1,433 @@
+"""Two fonts in, a font out: what runs, what runs again, and what an interruption costs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from box_fonts import ZEN, box_font
+from fontTools.pens.recordingPen import DecomposingRecordingPen
+from fontTools.ttLib import TTFont
+from tiny_build import BEYOND, EVERYTHING, NEW, SHARED, SPACE, Project, half_written, make_project, ran
+
+from fontgen.canvas import Canvas
+from fontgen.errors import codepoint_name
+from fontgen.fonts.face import FontRef, open_face
+from fontgen.glyphs.render import render_ink
+from fontgen.glyphs.store import ImageFolder, write_ink
+from fontgen.pipeline import STAGE_NAMES
+from fontgen.stages import neural
+from fontgen.workspace import StageFolder
+
+GENERATED = [*NEW, BEYOND]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose build is complete. Tests copy it."""
+    project = make_project(tmp_path_factory.mktemp("built") / "project")
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert ran(result) == list(STAGE_NAMES)
+    return project
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    return built.copy(tmp_path / "project")
+
+
+def drawing(font: TTFont, codepoint: int) -> list[Any]:
+    glyph_set, pen = font.getGlyphSet(), DecomposingRecordingPen(font.getGlyphSet())
+    glyph_set[font.getBestCmap()[codepoint]].draw(pen)
+    return pen.value
+
+
+def drawn(result_stderr: str) -> str:
+    """What the infer stage says that it did."""
+    return next(line.strip() for line in result_stderr.splitlines() if line.startswith("  infer: "))
+
+
+# the result
+
+
+def test_the_font_has_what_was_wanted_and_the_target_s_own_glyphs_as_they_were(built: Project) -> None:
+    for suffix in ("ttf", "otf", "woff2"):
+        font = built.ttf.with_suffix(f".{suffix}")
+        face = open_face(FontRef.of(font))
+        assert face.cmap.keys() >= {*SHARED, *GENERATED, SPACE}
+        assert set(face.states([*GENERATED, SPACE]).values()) == {"ok"}
+    old, new = TTFont(built.root / "target.ttf"), TTFont(built.ttf)
+    assert all(drawing(new, codepoint) == drawing(old, codepoint) for codepoint in SHARED)
+    assert new["name"].getDebugName(1) == "Tiny"
+
+
+def test_a_generated_glyph_stands_where_the_calibrated_source_stands(built: Project) -> None:
+    canvas = Canvas(size_px=64)
+    source = ImageFolder.open(built.out / "source")
+    for codepoint in NEW:
+        ink = render_ink(open_face(FontRef.of(built.ttf)), codepoint, canvas) / 255
+        expected = source.read(codepoint) / 255
+        # three steps of training change little; an upside-down or displaced glyph falls below this
+        assert np.minimum(ink, expected).sum() / np.maximum(ink, expected).sum() > 0.5
+
+
+def test_everything_that_explains_the_result_is_beside_it(built: Project) -> None:
+    charset = json.loads((built.out / "charset" / "charset.json").read_text())
+    assert charset["generate"] == [codepoint_name(c) for c in GENERATED]
+    assert charset["blank"] == ["U+3000"]
+    assert json.loads((built.out / "recipe.json").read_text())["font"]["names"]["family"] == "Tiny"
+    for name in ("proof.html", "sheet.png", "zoom.png", "curves.png"):
+        assert (built.out / "proof" / name).stat().st_size > 1000
+    assert (built.out / "evaluate" / "evaluation.json").exists()
+    assert half_written(built.out) == []
+
+
+def test_the_summary_names_counts_figures_and_files(built: Project) -> None:
+    result = built.run()
+    assert result.exit_code == 0
+    out = result.stdout
+    assert f"{len(EVERYTHING) + 1} wanted, 24 kept from the target, 7 generated" in out
+    assert "held out" in out
+    assert "truth       IoU" in out
+    assert "on 6 characters that the target lacks, 0 missing, 0 blank" in out
+    for suffix in ("ttf", "otf", "woff2"):
+        assert f"tiny.{suffix}" in out
+
+
+# what runs again
+
+
+def test_a_second_run_runs_nothing_and_writes_no_font(built: Project) -> None:
+    before = built.ttf.stat().st_mtime_ns
+    result = built.run()
+    assert result.exit_code == 0
+    assert ran(result) == []
+    assert result.stderr.splitlines() == [f"{name}: unchanged" for name in STAGE_NAMES]
+    assert built.ttf.stat().st_mtime_ns == before
+
+
+def test_a_moved_project_stands(project: Project) -> None:
+    assert ran(project.run()) == []
+
+
+def test_another_family_name_only_assembles_again(project: Project) -> None:
+    project.write(family="Other")
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert ran(result) == list(STAGE_NAMES[STAGE_NAMES.index("assemble") :])
+    assert TTFont(project.ttf)["name"].getDebugName(1) == "Other"
+
+
+def test_more_characters_are_drawn_alone_and_fewer_leave(project: Project) -> None:
+    images = project.out / "infer"
+    project.write(want=EVERYTHING.replace(chr(NEW[1]), "").replace(chr(NEW[4]), ""))
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert "pairs" not in ran(result)
+    assert "train" not in ran(result)
+    assert drawn(result.stderr) == "infer: 0 done"
+    left = [c for c in GENERATED if c not in (NEW[1], NEW[4])]
+    assert ImageFolder.open(images).codepoints == left
+    assert not {NEW[1], NEW[4]} & TTFont(project.ttf).getBestCmap().keys()
+    kept = {c: (images / f"U+{c:04X}.png").stat().st_mtime_ns for c in left}
+    whole = project.ttf.read_bytes()
+
+    project.write()
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert drawn(result.stderr) == "infer: 2 done"
+    assert {c: (images / f"U+{c:04X}.png").stat().st_mtime_ns for c in left} == kept
+    assert set(GENERATED) <= TTFont(project.ttf).getBestCmap().keys()
+    assert project.ttf.read_bytes() != whole
+
+
+def test_a_charset_cut_down_and_restored_is_the_same_font(project: Project) -> None:
+    before = project.ttf.read_bytes()
+    project.write(want=EVERYTHING.replace(chr(NEW[2]), ""))
+    assert project.run().exit_code == 0
+    project.write()
+    assert project.run().exit_code == 0
+    assert project.ttf.read_bytes() == before
+
+
+def test_a_lost_file_is_made_again(project: Project) -> None:
+    before = project.ttf.read_bytes()
+    project.ttf.unlink()
+    (project.out / "source" / "manifest.json").unlink()
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert {"source", "assemble"} <= set(ran(result))
+    assert "train" not in ran(result)
+    assert "a file of it is gone, running" in result.stderr
+    assert project.ttf.read_bytes() == before
+
+
+def test_from_a_stage_runs_it_and_all_after_it(project: Project) -> None:
+    before = project.ttf.read_bytes()
+    result = project.run("--from", "trace")
+    assert result.exit_code == 0, result.output
+    assert ran(result) == list(STAGE_NAMES[STAGE_NAMES.index("trace") :])
+    assert "trace: asked for, running" in result.stderr
+    assert project.ttf.read_bytes() == before
+
+
+def test_a_stage_that_is_not_one_is_refused_with_their_names(built: Project) -> None:
+    result = built.run("--from", "tracing")
+    assert result.exit_code == 2
+    assert result.stderr == f"error: unknown stage 'tracing'; the stages are {', '.join(STAGE_NAMES)}\n"
+
+
+def test_a_dry_run_says_what_would_run_and_runs_nothing(built: Project, tmp_path: Path) -> None:
+    fresh = make_project(tmp_path / "fresh")
+    result = fresh.run("--dry-run")
+    assert result.exit_code == 0, result.output
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["run", name, "not", "made", "yet"] for name in STAGE_NAMES
+    ]
+    assert not fresh.out.exists()
+    assert {line.split()[0] for line in built.run("--dry-run").stdout.splitlines()} == {"keep"}
+    lines = built.run("--dry-run", "--from", "proof").stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("run")] == ["proof"]
+
+
+def test_the_charset_of_the_command_line_goes_before_the_recipe_s(project: Project) -> None:
+    result = project.run("--charset", EVERYTHING.replace(chr(NEW[3]), ""))
+    assert result.exit_code == 0, result.output
+    assert NEW[3] not in TTFont(project.ttf).getBestCmap()
+
+
+# the same bytes
+
+
+def test_two_builds_in_two_folders_are_the_same_bytes(built: Project, tmp_path: Path) -> None:
+    other = make_project(tmp_path / "other")
+    assert other.run().exit_code == 0
+    for suffix in ("ttf", "otf", "woff2"):
+        mine, theirs = (project.ttf.with_suffix(f".{suffix}") for project in (built, other))
+        assert mine.read_bytes() == theirs.read_bytes()
+
+
+def test_interrupted_at_the_end_of_every_stage_the_font_is_the_same(
+    built: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path / "interrupted")
+    finish = StageFolder.finish
+    for name in STAGE_NAMES:
+
+        def interrupted(self: StageFolder, *arguments: Any, name: str = name, **named: Any) -> None:
+            if self.name == name:
+                raise KeyboardInterrupt
+            finish(self, *arguments, **named)
+
+        monkeypatch.setattr(StageFolder, "finish", interrupted)
+        result = project.run()
+        assert result.exit_code == 130, result.output
+        assert result.stderr.splitlines()[-1].startswith("stopped; what was finished is kept")
+        assert ran(result)[-1] == name
+        assert half_written(project.out) == []
+    monkeypatch.setattr(StageFolder, "finish", finish)
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert ran(result) == [STAGE_NAMES[-1]]
+    assert project.ttf.read_bytes() == built.ttf.read_bytes()
+
+
+def test_interrupted_in_the_middle_of_training_it_goes_on(
+    built: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path / "interrupted")
+    seen: list[int] = []
+
+    def interrupt_at_2(figures: dict[str, Any]) -> str:
+        seen.append(figures["step"])
+        if figures["step"] == 2:
+            raise KeyboardInterrupt
+        return ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(neural, "_progress_words", interrupt_at_2)
+        assert project.run().exit_code == 130
+    assert seen == [1, 2]
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert "train: not finished, running" in result.stderr
+    assert "going on with the interrupted training" in result.stderr
+    steps = [json.loads(line) for line in (project.out / "train" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in steps if "held_out" not in line] == [1, 2, 3]
+    assert project.ttf.read_bytes() == built.ttf.read_bytes()
+
+
+@pytest.fixture
+def ink_counter(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the images that the infer stage wrote."""
+    written: list[str] = []
+
+    def counting(path: Path, ink: Any) -> None:
+        written.append(path.name)
+        write_ink(path, ink)
+
+    monkeypatch.setattr(neural, "write_ink", counting)
+    return written
+
+
+def test_interrupted_in_the_middle_of_inference_only_the_rest_is_drawn(
+    project: Project, monkeypatch: pytest.MonkeyPatch, ink_counter: list[str]
+) -> None:
+    before = project.ttf.read_bytes()
+    monkeypatch.setattr("fontgen.workspace._BATCH", 2)
+    for name in ("infer", "clean", "trace", "assemble"):
+        for file in (project.out / name).glob("*.*"):
+            file.unlink()
+    count = neural.write_ink
+
+    def interrupting(path: Path, ink: Any) -> None:
+        if len(ink_counter) == 5:
+            raise KeyboardInterrupt
+        count(path, ink)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(neural, "write_ink", interrupting)
+        assert project.run().exit_code == 130
+    assert len(ink_counter) == 5
+    ink_counter.clear()
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    # two batches of two were finished; the third began and is drawn anew
+    assert drawn(result.stderr) == "infer: 3 done"
+    assert ImageFolder.open(project.out / "infer").codepoints == GENERATED
+    assert project.ttf.read_bytes() == before
+
+
+# characters
+
+
+def test_a_character_in_neither_font_is_named_and_the_rest_is_made(project: Project) -> None:
+    project.write(want=EVERYTHING + "\U0002a6d6")
+    result = project.run()
+    assert result.exit_code == 1
+    named = "U+2A6D6: missing in the source fonts and missing in the target"
+    assert named in result.stderr
+    assert "1 in neither font" in result.stdout
+    assert set(GENERATED) <= TTFont(project.ttf).getBestCmap().keys()
+    # a second run makes nothing, and says again what is lacking
+    result = project.run()
+    assert ran(result) == []
+    assert named in result.stderr
+    assert result.exit_code == 1
+
+
+def test_blank_and_placeholder_glyphs_of_the_target_are_replaced(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    font = TTFont(project.root / "target.ttf")
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    tables = [table for table in font["cmap"].tables if table.isUnicode()]
+    blank = TTGlyphPen(None).glyph()
+    order = font.getGlyphOrder()
+    for name, codepoint, glyph in (("blank", NEW[0], blank), ("tofu", NEW[1], font["glyf"][".notdef"])):
+        font.setGlyphOrder([*order, name])
+        order = font.getGlyphOrder()
+        font["glyf"].glyphs[name] = glyph
+        font["glyf"].glyphOrder = order
+        font["hmtx"][name] = (1000, 0)
+        if "vmtx" in font:
+            font["vmtx"][name] = (1000, 0)
+        for table in tables:
+            table.cmap[codepoint] = name
+    font.save(project.root / "target.ttf")
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    face = open_face(FontRef.of(project.ttf))
+    assert set(face.states(GENERATED).values()) == {"ok"}
+
+
+# other ways to build
+
+
+def test_hand_work_takes_the_place_of_what_the_network_drew(project: Project) -> None:
+    overrides = project.root / "overrides"
+    ink = np.zeros((64, 64), np.uint8)
+    ink[20:44, 20:44] = 255
+    write_ink(overrides / f"U+{NEW[0]:04X}.png", ink)
+    (overrides / f"U+{NEW[1]:04X}.svg").write_text((project.out / "trace" / f"U+{NEW[2]:04X}.svg").read_text())
+    text = project.recipe.read_text() + '\n[output]\noverrides = "overrides"\n'
+    project.recipe.write_text(text)
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert "infer" not in ran(result)
+    font = TTFont(project.ttf)
+    bounds = open_face(FontRef.of(project.ttf)).bounds_em(NEW[0])
+    assert bounds is not None
+    assert bounds[2] - bounds[0] == pytest.approx(24 / 64 * 1.125, abs=0.01)
+    assert drawing(font, NEW[1]) == drawing(font, NEW[2])
+
+
+def test_suspects_stay_out_where_the_recipe_says_so_but_hand_work_never(project: Project) -> None:
+    gate = project.out / "gate" / "gate.json"
+    report = json.loads(gate.read_text())
+    for codepoint in GENERATED:
+        report["scores"][codepoint_name(codepoint)]["suspect"] = codepoint in NEW[:3]
+    gate.write_text(json.dumps(report))
+    overrides = project.root / "overrides"
+    overrides.mkdir()
+    (overrides / f"U+{NEW[1]:04X}.svg").write_text((project.out / "trace" / f"U+{NEW[4]:04X}.svg").read_text())
+    project.recipe.write_text(project.recipe.read_text() + '\n[output]\noverrides = "overrides"\non_suspect = "drop"\n')
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    font = TTFont(project.ttf)
+    assert font.getBestCmap().keys() & set(GENERATED) == set(GENERATED) - {NEW[0], NEW[2]}
+    assert drawing(font, NEW[1]) == drawing(font, NEW[4])
+    assert "3 suspect" in result.stdout
+
+
+def test_a_checkpoint_of_another_build_serves_without_training(built: Project, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    (checkpoint,) = (built.out / "train").glob("best.safetensors")
+    project.recipe.write_text(project.recipe.read_text() + f'\n[infer]\ncheckpoint = "{checkpoint}"\n')
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert "train" not in ran(result)
+    drawn_here, drawn_there = (ImageFolder.open(p.out / "infer") for p in (project, built))
+    for codepoint in GENERATED:
+        np.testing.assert_array_equal(drawn_here.read(codepoint), drawn_there.read(codepoint))
+
+
+def test_scans_are_extended_to_a_font_of_their_own(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    face = open_face(FontRef.of(ZEN))
+    for codepoint in SHARED:
+        write_ink(
+            project.root / "scans" / f"{codepoint}.png", render_ink(face, codepoint, Canvas(size_px=96, margin_em=0))
+        )
+    project.write(target='[target]\nimages = "scans"\n')
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    made = open_face(FontRef.of(project.ttf))
+    assert set(made.states([*SHARED, *GENERATED]).values()) == {"ok"}
+    canvas = Canvas(size_px=64)
+    for codepoint in SHARED[:6]:
+        a, b = (render_ink(f, codepoint, canvas) / 255 for f in (made, face))
+        assert np.minimum(a, b).sum() / np.maximum(a, b).sum() > 0.85
+
+
+def test_zi2zi_s_auto_fit_is_undone(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    flat = 0x4E00
+    box_font(project.root / "extra.ttf", {flat: [(100, 330, 900, 430)], BEYOND: [(300, 0, 500, 200)]})
+    project.write(
+        want=EVERYTHING + chr(flat),
+        canvas='[zi2zi]\ncanvas_size = 64\nchar_size = 56\ndst_x_offset = 4\ndst_y_offset = 4\nfit = "box"\n',
+    )
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    made, source = open_face(FontRef.of(project.ttf)), open_face(FontRef.of(project.root / "source.ttf"))
+    for codepoint in NEW:
+        np.testing.assert_allclose(made.bounds_em(codepoint), source.bounds_em(codepoint), atol=0.1)
+    bounds = made.bounds_em(BEYOND)
+    assert bounds is not None
+    assert bounds[3] - bounds[1] < 0.4  # on the canvas it filled the em box
