@@ -26,6 +26,9 @@ Box = tuple[int, int, int, int]
 _WORTH_A_LOOK = -4.0
 """Local log odds below which a gap is a counter whatever the source says (1 in 1,000 defects lies below)."""
 
+_TIMID = 1.5
+"""Log odds asked of a gap on top when there is no source glyph to ask."""
+
 _SURE = 4.0
 """Log odds from which a defect convicts: hairlines come in groups, so its neighbours are judged more boldly."""
 
@@ -74,6 +77,11 @@ def clean_ink(ink8: Ink8, reference8: Ink8 | None = None, *, settings: CleanSett
     out = ink8
     if settings.levels:
         out = _clean_levels(out, defects)
+    if settings.edges:  # before the rest: the crumbs of a ragged edge are neither dust nor gaps
+        smooth = marks.smooth_edges(out)
+        if smooth is not None:
+            _record(defects, "ragged edge", out != smooth, 0.8)
+            out = smooth
     stroke_px = stroke_width_px(out >= 128)
     out = _clean_specks(out, reference8, stroke_px, settings, defects)
     for _ in range(_PASSES):
@@ -81,11 +89,6 @@ def clean_ink(ink8: Ink8, reference8: Ink8 | None = None, *, settings: CleanSett
         if repaired is out:
             break
         out = repaired
-    if settings.edges:
-        smooth = marks.smooth_edges(out)
-        if smooth is not None:
-            _record(defects, "ragged edge", out != smooth, 0.8)
-            out = smooth
     if settings.bridges and reference8 is not None:
         out = _clean_bridges(out, reference8, stroke_px, defects)
     return CleanResult(out, defects)
@@ -149,8 +152,11 @@ def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, de
     if reference8 is not None and reference8.any():
         looked = np.flatnonzero(odds > _WORTH_A_LOOK)
         if len(looked):
-            evidence = source_evidence(gaps, looked, reference8)
+            evidence, known = source_evidence(gaps, looked, reference8)
             odds[looked] = log_odds(np.column_stack([gaps.measures[looked], evidence]), guided=True)
+            odds[looked[known]] = -np.inf
+    else:
+        odds = odds - _TIMID
     chosen = np.flatnonzero(odds > _threshold(odds, settings.boldness))
     if not len(chosen):
         return ink8
@@ -170,9 +176,9 @@ def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, de
 
 
 def _threshold(odds: NDArray[np.float64], boldness: float) -> float:
-    """The log odds asked of a gap: 5 to 1 at boldness 0 and 1 to 1 at 1; less beside a sure defect."""
-    alone = 6.0 - 4.0 * boldness
-    return alone - 4.0 if odds.max() > max(_SURE, alone) else alone
+    """The log odds asked of a gap, 5.5 at boldness 0 and 1.5 at boldness 1; 3 less beside a sure defect."""
+    alone = 5.5 - 4.0 * boldness
+    return alone - 3.0 if odds.max() > max(_SURE, alone) else alone
 
 
 def _undo_against_source(
@@ -187,7 +193,7 @@ def _undo_against_source(
     limit = distance(before)
     reached = distance(after)
     for index in sorted(boxes, key=lambda i: odds[i]):
-        if reached <= limit or odds[index] > 2 * _SURE:
+        if reached <= limit or odds[index] > _SURE + 1:
             break
         others = {other: box for other, box in boxes.items() if other != index}
         trial = before

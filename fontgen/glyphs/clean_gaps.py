@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fontgen.glyphs.clean_morphology import EIGHT, Ink8, close, stroke_width_px
+from fontgen.glyphs.clean_split import split_lines
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +34,10 @@ _LINE_PX = 60
 
 _CELLS = 128
 """The reference is aligned on a grid of about this many cells a side."""
+_SAME_MISFIT = 3.0
+"""Squared misfit (cells of full ink) up to which a neighbourhood and the source's are the same drawing: of a
+gap that such a source has too there is no doubt, whatever the networks say."""
+
 _WINDOW, _SHIFT = 10, 4
 """Half the side of an aligned neighbourhood and the largest shift tried, in cells."""
 
@@ -41,7 +46,7 @@ MEASURES = (
     "flank_low", "flank_high", "flank_far", "run_short", "run_long", "end_low", "end_high",
     "corner_low", "corner_high", "line_ink", "line_gap", "stroke",
 )  # fmt: skip
-REFERENCE_MEASURES = ("source_mean", "source_low", "source_high", "source_shift", "source_misfit")
+REFERENCE_MEASURES = ("source_mean", "source_low", "source_high", "source_shift", "source_misfit", "source_gap")
 
 
 @dataclass
@@ -65,6 +70,8 @@ class Gaps:
     cols: NDArray[np.intp]
     members: NDArray[np.intp]
     """All candidate pixels and the candidate of each."""
+    dips: Floats
+    """How much ink (0..1) each of these pixels lacks."""
     stroke_px: float
 
     def __len__(self) -> int:
@@ -77,6 +84,7 @@ def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
     closed = close(ink8, max(1, ceil(gap_px * scale / 2)))
     dip = closed - ink8
     labels, count = ndimage.label(dip > _MIN_DEPTH, EIGHT)
+    count = split_lines(labels, count, dip, scale)
     rows, cols = np.nonzero(labels)
     members = labels[rows, cols] - 1
     weight = dip[rows, cols] / 255.0
@@ -102,10 +110,10 @@ def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
     along = (d_row * axis[members, 0] + d_col * axis[members, 1]) / length[members]
     third = np.clip(np.floor(along * 3 + 1.5), 0, 2).astype(np.intp)
     thirds = np.bincount(members * 3 + third, weight, 3 * count).reshape(count, 3)
-    uneven = (thirds.max(axis=1, initial=0) - thirds.min(axis=1, initial=9)) / mass * 3 if count else mass
+    uneven = (thirds.max(axis=1) - thirds.min(axis=1)) / mass * 3
 
     gaps = Gaps(
-        labels, closed, row, col, axis, length, width, np.empty((count, 0)), rows, cols, members,
+        labels, closed, row, col, axis, length, width, np.empty((count, 0)), rows, cols, members, weight,
         stroke_width_px(ink8 >= 128),
     )  # fmt: skip
     if not count:
@@ -184,11 +192,13 @@ def cells(ink8: Ink8) -> tuple[NDArray[np.float32], int]:
     return grid, step
 
 
-def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> Floats:
-    """(len(chosen), 5) REFERENCE_MEASURES: the source's ink where the chosen candidates lie.
+def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> tuple[Floats, NDArray[np.bool_]]:
+    """(len(chosen), 6) REFERENCE_MEASURES: the source's ink where the chosen candidates lie.
 
     The neighbourhood of each candidate, gap filled, is matched with the source's under shifts of up
-    to 4 cells; the source's ink is averaged over the shifts, weighted by how well each fits.
+    to 4 cells; the source's ink is averaged over the shifts, weighted by how well each fits. The last
+    measure asks whether the source fits better with the gap open (up to 1) or filled (down to -1).
+    Also returns (len(chosen),) bool: the source is the same drawing here and has the gap.
     """
     filled, step = cells(gaps.closed)
     source, _ = cells(reference8)
@@ -209,6 +219,10 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> F
     away = offsets[:, None] ** 2 + offsets**2
     misfit = power - 2 * cross + (mine**2).sum(axis=(1, 2))[:, None, None] + 0.1 * away
     misfit = misfit.reshape(len(chosen), side * side)
+    gap = _gap_cells(gaps, chosen, step, centre_r, centre_c)
+    if_open = misfit + 2 * np.einsum("kabij,kij->kab", views, gap).reshape(misfit.shape)
+    if_open += (gap**2 - 2 * gap * mine).sum(axis=(1, 2))[:, None]
+    prefers_gap = (misfit.min(axis=1) - if_open.min(axis=1)) / np.maximum((gap**2).sum(axis=(1, 2)), 1e-6)
     likely = np.exp(-(misfit - misfit.min(axis=1, keepdims=True)) / 4)
     likely /= likely.sum(axis=1, keepdims=True)
 
@@ -229,4 +243,23 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> F
     np.maximum.at(high, owner, values)
     mean = np.bincount(owner, values, len(chosen)) / np.maximum(share, 1)
     shift = (likely * np.sqrt(away).ravel()).sum(axis=1)
-    return np.column_stack([mean, low, high, shift, np.log(misfit.min(axis=1) + 1)]).astype(np.float64)
+    filled_misfit = np.log(misfit.min(axis=1) + 1)
+    evidence = np.column_stack([mean, low, high, shift, filled_misfit, np.clip(prefers_gap, -2, 2)])
+    return evidence.astype(np.float64), (prefers_gap > 0.5) & (if_open.min(axis=1) < _SAME_MISFIT)
+
+
+def _gap_cells(
+    gaps: Gaps, chosen: NDArray[np.intp], step: int, centre_r: NDArray[np.intp], centre_c: NDArray[np.intp]
+) -> Floats:
+    """(len(chosen), 2 * _WINDOW, 2 * _WINDOW) ink that filling each candidate adds to its neighbourhood's cells."""
+    margin = _WINDOW + _SHIFT
+    position = np.full(len(gaps), -1, np.intp)
+    position[chosen] = np.arange(len(chosen))
+    owner = position[gaps.members]
+    row = gaps.rows // step + margin - centre_r[owner] + _WINDOW
+    col = gaps.cols // step + margin - centre_c[owner] + _WINDOW
+    side = 2 * _WINDOW
+    keep = (owner >= 0) & (row >= 0) & (row < side) & (col >= 0) & (col < side)
+    flat = (owner[keep] * side + row[keep]) * side + col[keep]
+    added = np.bincount(flat, gaps.dips[keep] / (step * step), len(chosen) * side * side)
+    return added.reshape(len(chosen), side, side).astype(np.float64)

@@ -7,7 +7,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX
-from fontgen.glyphs.clean_morphology import EIGHT, Ink8, Mask, dilate, dilate_square, erode, open_, topology
+from fontgen.glyphs.clean_morphology import (
+    EIGHT,
+    Ink8,
+    Mask,
+    dilate,
+    dilate_square,
+    erode,
+    open_,
+    stroke_width_px,
+    topology,
+)
 
 _FAINT = 90
 """A stroke drawn thinner than a third of a pixel would be this faint; nothing that was meant is."""
@@ -77,15 +87,25 @@ def smooth_edges(ink8: Ink8) -> Ink8 | None:
     edge = dilate_square(ink) & ~erode(ink, 1)
     if not edge.any():
         return None
-    around = ndimage.uniform_filter(ink.astype(np.float32), 3)
-    flipped = (around > 0.5) != ink
+    flipped = _majority(ink) != ink
     if np.count_nonzero(flipped) <= _RAGGED_SHARE * np.count_nonzero(edge) / 2:
         return None
     scale = ink8.shape[0] / DESIGN_SIZE_PX
-    soft = ndimage.gaussian_filter(ink8.astype(np.float32), max(0.8, 1.3 * scale))
-    steep = np.clip((soft - 127.5) * 2.5 + 127.5, 0, 255)
-    out: Ink8 = np.where(edge, np.rint(steep), ink8).astype(np.uint8)
+    if stroke_width_px(ink) < 4 * scale:
+        return None  # too thin to tell a ragged stroke from a drawn one
+    soft = ndimage.gaussian_filter(ink8.astype(np.float32), max(0.8, 2.0 * scale))
+    steep = np.clip((soft - 127.5) * 4 + 127.5, 0, 255)
+    band = dilate(ink, 2) & ~erode(ink, 2)
+    out: Ink8 = np.where(band, np.rint(steep), ink8).astype(np.uint8)
     return out
+
+
+def _majority(ink: Mask) -> Mask:
+    """The 3x3 median of a bool image."""
+    padded = np.pad(ink, 1).astype(np.uint8)
+    columns = padded[:-2] + padded[1:-1] + padded[2:]
+    majority: Mask = columns[:, :-2] + columns[:, 1:-1] + columns[:, 2:] >= 5
+    return majority
 
 
 def bridges(

@@ -25,6 +25,9 @@ _RIDGE = 2e-3
 _SMALLEST_PART = 0.02
 """A component with less of the ink than this is not erased as a made-up mistake: it may be dust."""
 
+_DISTRUSTED_SHARE = 0.1
+"""When a batch judges itself, this share that fits worst is kept out of the lesson."""
+
 _MISTAKES = (("wrong", 0.1), ("alike", 0.4), ("erased", 0.35), ("added", 0.15))
 """Made-up mistakes and how much each weighs in training: random characters are the easy ones."""
 
@@ -105,16 +108,22 @@ def fit_gate(
         held_out[fold == number] = standard(genuine[fold == number]) @ weights
         for name, (values, owner) in mistakes.items():
             caught[name].append(standard(values[fold[owner] == number]) @ weights)
+    drawn = {name: standard(values) for name, (values, _) in mistakes.items()}
     if outlier_spread is None:
+        weights = _fit_weights(standard(genuine), drawn)
         threshold = float(np.quantile(held_out, 1 - pass_rate))
     else:
-        middle = np.median(held_out)
-        threshold = float(middle - outlier_spread * 1.4826 * np.median(np.abs(held_out - middle)))
+        # the broken ones must not teach the gate that they are genuine
+        trusted = held_out >= np.quantile(held_out, _DISTRUSTED_SHARE)
+        weights = _fit_weights(standard(genuine[trusted]), drawn)
+        odds = standard(genuine) @ weights
+        middle = np.median(odds)
+        threshold = float(middle - outlier_spread * 1.4826 * np.median(np.abs(odds - middle)))
     figures = {
-        name: round(float((np.concatenate(odds) < threshold).mean()), 4)
-        for name, odds in caught.items() if sum(map(len, odds))
-    }  # fmt: skip
-    weights = _fit_weights(standard(genuine), {name: standard(values) for name, (values, _) in mistakes.items()})
+        name: round(float((np.concatenate(caught_odds) < threshold).mean()), 4)
+        for name, caught_odds in caught.items()
+        if sum(map(len, caught_odds))
+    }
     return GateModel(
         kernel, noise, centre, spread, weights, threshold, pass_rate, len(source),
         "genuine pairs" if outlier_spread is None else "the batch itself", figures,

@@ -1,0 +1,229 @@
+"""Repairs on glyphs drawn by hand, where the truth is known, and on real glyphs, where nothing may change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fontgen.canvas import Canvas
+from fontgen.errors import GlyphError, ImageError
+from fontgen.fonts.face import FontRef, open_face
+from fontgen.glyphs.clean import CleanResult, clean_folder, clean_ink
+from fontgen.glyphs.clean_morphology import close, dilate, stroke_width_px, topology
+from fontgen.glyphs.clean_settings import CleanSettings
+from fontgen.glyphs.render import render_ink
+from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
+
+SETTINGS = CleanSettings()
+Y, X = np.mgrid[:256, :256] + 0.5
+
+
+def bar(top: int, left: int, bottom: int, right: int) -> np.ndarray:
+    ink8 = np.zeros((256, 256), np.uint8)
+    ink8[top:bottom, left:right] = 255
+    return ink8
+
+
+def ring(outer: float = 80, inner: float = 55) -> np.ndarray:
+    distance = np.hypot(X - 128, Y - 128)
+    ink = np.clip(outer + 0.5 - distance, 0, 1) * np.clip(distance - inner + 0.5, 0, 1)
+    return np.rint(255 * ink).astype(np.uint8)
+
+
+def cut(ink8: np.ndarray, angle_deg: float, width_px: float, row: float = 128, col: float = 128, depth: float = 1.0):
+    """A white line of that angle and width through (row, col)."""
+    angle = np.radians(angle_deg)
+    across = np.abs((X - col) * np.sin(angle) - (Y - row) * np.cos(angle))
+    return np.rint(ink8 * (1 - depth * np.clip(width_px / 2 + 0.5 - across, 0, 1))).astype(np.uint8)
+
+
+def disc(row: float, col: float, radius: float) -> np.ndarray:
+    return np.rint(255 * np.clip(radius + 0.5 - np.hypot(X - col, Y - row), 0, 1)).astype(np.uint8)
+
+
+def clean(ink8: np.ndarray, reference8: np.ndarray | None = None, **settings: object) -> CleanResult:
+    return clean_ink(ink8, reference8, settings=SETTINGS.model_copy(update=settings))
+
+
+@pytest.mark.parametrize("angle_deg", [0, 20, 45, 70, 90, 135, 160])
+@pytest.mark.parametrize(("width_px", "depth"), [(1.5, 1.0), (3.0, 1.0), (2.0, 0.7)])
+def test_hairline_through_a_ring_is_closed_at_any_angle(angle_deg: float, width_px: float, depth: float) -> None:
+    whole = ring()
+    result = clean(cut(whole, angle_deg, width_px, depth=depth), whole)
+    assert topology(result.ink8 >= 128) == (1, 1)
+    assert np.count_nonzero(np.abs(result.ink8.astype(int) - whole) > 64) <= 8
+    assert "gap" in {defect.kind for defect in result.defects}
+
+
+def test_hairline_is_closed_without_a_reference_too() -> None:
+    whole = ring()
+    assert topology(clean(cut(whole, 30, 2)).ink8 >= 128) == topology(whole >= 128)
+
+
+def test_crossing_hairlines_are_both_closed() -> None:
+    whole = bar(60, 60, 200, 200)
+    result = clean(cut(cut(whole, 20, 2), 75, 2), whole)
+    assert np.count_nonzero(np.abs(result.ink8.astype(int) - whole) > 64) <= 16
+
+
+def test_gap_between_two_strokes_stays_when_the_source_has_it() -> None:
+    two = bar(80, 40, 104, 216) | bar(107, 40, 131, 216)
+    result = clean(two, two)
+    assert result.ink8 is two
+    assert result.defects == []
+
+
+def test_narrow_counter_stays() -> None:
+    box = bar(60, 60, 200, 200)
+    box[120:124, 80:180] = 0
+    assert topology(clean(box, box).ink8 >= 128) == (1, 1)
+
+
+def test_pinholes_and_specks_go_and_their_boxes_say_where() -> None:
+    whole = bar(60, 60, 120, 200)
+    damaged = np.maximum(np.minimum(whole, 255 - disc(90, 130, 1.2)), disc(200, 100, 1.5))
+    result = clean(damaged, whole)
+    assert np.array_equal(result.ink8, whole)
+    found = {defect.kind: defect.box for defect in result.defects}
+    assert found.keys() == {"pinhole", "speck"}
+    row0, col0, row1, col1 = found["speck"]
+    assert row0 <= 199 < row1
+    assert col0 <= 99 < col1
+    row0, col0, row1, col1 = found["pinhole"]
+    assert row0 <= 89 < row1
+    assert col0 <= 129 < col1
+
+
+def test_dot_as_wide_as_a_stroke_is_no_speck() -> None:
+    glyph = bar(60, 60, 80, 200) | bar(120, 120, 138, 138)
+    assert np.array_equal(clean(glyph).ink8, glyph)
+
+
+def test_the_only_ink_is_never_dust() -> None:
+    dot = disc(128, 128, 1.5)
+    assert clean(dot).ink8.any()
+
+
+def test_veil_and_grey_ink_are_levelled() -> None:
+    whole = ring()
+    veiled = np.maximum(whole, 30).astype(np.uint8)
+    veiled[veiled > 200] = 210
+    result = clean(veiled, whole)
+    assert {defect.kind for defect in result.defects} >= {"veil", "grey ink"}
+    assert result.ink8[:20].max() == 0
+    assert np.count_nonzero(result.ink8 == 255) > 0.8 * np.count_nonzero(whole == 255)
+
+
+def test_ragged_edges_are_smoothed() -> None:
+    rng = np.random.default_rng(0)
+    whole = ring()
+    edge = dilate(whole >= 128, 2) & dilate(whole < 128, 2)
+    ragged = np.where(edge & (rng.random(whole.shape) < 0.3), 255 - whole, whole).astype(np.uint8)
+    result = clean(ragged, whole)
+    assert "ragged edge" in {defect.kind for defect in result.defects}
+    off = [np.count_nonzero((image >= 128) != (whole >= 128)) for image in (ragged, result.ink8)]
+    assert off[1] < 0.5 * off[0]
+
+
+def test_bridge_that_the_source_lacks_is_cut_on_request() -> None:
+    two = bar(80, 40, 104, 216) | bar(140, 40, 164, 216)
+    bridged = two | bar(104, 120, 140, 123)
+    assert topology(clean(bridged, two).ink8 >= 128) == (1, 0)
+    assert topology(clean(bridged, two, bridges=True).ink8 >= 128) == (2, 0)
+
+
+def test_pixels_outside_the_boxes_keep_their_value() -> None:
+    whole = ring()
+    damaged = cut(whole, 33, 2)
+    result = clean(damaged, whole)
+    untouched = np.ones(whole.shape, bool)
+    for defect in result.defects:
+        row0, col0, row1, col1 = defect.box
+        untouched[row0:row1, col0:col1] = False
+    assert np.array_equal(result.ink8[untouched], damaged[untouched])
+
+
+def test_blank_passes_and_wrong_polarity_is_refused() -> None:
+    blank = np.zeros((256, 256), np.uint8)
+    assert clean(blank).ink8 is blank
+    with pytest.raises(GlyphError, match="light on dark"):
+        clean(255 - ring())
+    with pytest.raises(GlyphError, match="black all over"):
+        clean(255 - blank)
+    with pytest.raises(ImageError, match="128 px for an image of 256 px"):
+        clean(ring(), np.zeros((128, 128), np.uint8))
+
+
+def test_strength_follows_the_canvas(target_font: Path) -> None:
+    face = open_face(FontRef.of(target_font))
+    codepoint = next(c for c in sorted(face.cmap) if c >= 0x5000)
+    for size_px in (128, 384):
+        whole = render_ink(face, codepoint, Canvas(size_px=size_px))
+        damaged = whole.copy()
+        middle = int(np.flatnonzero((whole >= 128).any(axis=0)).mean())
+        width = max(1, size_px // 128)
+        damaged[:, middle : middle + width] = 0
+        repaired = clean_ink(damaged, whole, settings=SETTINGS).ink8
+        hurt = np.abs(whole.astype(int) - damaged) > 64
+        assert np.count_nonzero(hurt & (np.abs(whole.astype(int) - repaired) > 64)) < 0.2 * np.count_nonzero(hurt)
+
+
+def test_genuine_glyphs_keep_their_topology(source_font: Path, target_font: Path) -> None:
+    source, target = open_face(FontRef.of(source_font)), open_face(FontRef.of(target_font))
+    canvas = Canvas(size_px=256)
+    shared = sorted(c for c in set(source.cmap) & set(target.cmap) if c >= 0x4E00)[::16]
+    for codepoint in shared:
+        ink8 = render_ink(target, codepoint, canvas)
+        out = clean_ink(ink8, render_ink(source, codepoint, canvas), settings=SETTINGS).ink8
+        assert topology(out >= 128) == topology(ink8 >= 128)
+        assert np.count_nonzero((out >= 128) != (ink8 >= 128)) <= 0.001 * np.count_nonzero(ink8 >= 128)
+
+
+def test_folder_counts_failures_and_records_repairs(tmp_path: Path) -> None:
+    whole = ring()
+    canvas = Canvas(size_px=256)
+    images = {0x4E00: cut(whole, 30, 2), 0x4E01: whole, 0x4E02: cut(whole, 60, 2), 0x4E03: 255 - whole}
+    for codepoint, ink8 in images.items():
+        write_ink(tmp_path / "in" / image_name(codepoint), ink8)
+    (tmp_path / "in" / image_name(0x4E04)).write_bytes(b"\x89PNG broken")
+    write_manifest(tmp_path / "in", canvas, {c: {"advance_em": 1.0} for c in range(0x4E00, 0x4E06)})
+    for codepoint in (0x4E00, 0x4E01):
+        write_ink(tmp_path / "ref" / image_name(codepoint), whole)
+    write_manifest(tmp_path / "ref", canvas, {0x4E00: {}, 0x4E01: {}})
+    report = clean_folder(
+        ImageFolder.open(tmp_path / "in"), tmp_path / "out", ImageFolder.open(tmp_path / "ref"), settings=SETTINGS
+    )
+    assert report.done == [0x4E00, 0x4E01, 0x4E02]
+    assert report.exit_status == 1
+    assert "U+4E03.png" in report.failed[0x4E03]
+    assert "light on dark" in report.failed[0x4E03]
+    assert "U+4E04.png" in report.failed[0x4E04]
+    assert "U+4E05.png" in report.failed[0x4E05]
+    assert report.figures["glyphs_without_reference"] == 1
+    out = ImageFolder.open(tmp_path / "out")
+    assert out.codepoints == [0x4E00, 0x4E01, 0x4E02]
+    assert out.glyphs[0x4E01] == {"advance_em": 1.0}
+    assert {repair["kind"] for repair in out.glyphs[0x4E00]["repairs"]} == {"gap"}
+    assert np.array_equal(out.read(0x4E01), whole)
+
+
+def test_folder_refuses_a_reference_of_another_canvas(tmp_path: Path) -> None:
+    for name, size_px in (("in", 64), ("ref", 128)):
+        write_ink(tmp_path / name / image_name(0x4E00), np.zeros((size_px, size_px), np.uint8))
+        write_manifest(tmp_path / name, Canvas(size_px=size_px), {0x4E00: {}})
+    with pytest.raises(ImageError, match="same canvas"):
+        clean_folder(
+            ImageFolder.open(tmp_path / "in"), tmp_path / "out", ImageFolder.open(tmp_path / "ref"), settings=SETTINGS
+        )
+
+
+def test_morphology_on_known_shapes() -> None:
+    strip = bar(100, 0, 120, 256) >= 128
+    assert stroke_width_px(strip) == pytest.approx(20 * 1.12, rel=1e-6)
+    gap = strip.copy()
+    gap[:, 100:102] = False
+    assert np.array_equal(close(gap, 1), strip)
+    assert topology(ring() >= 128) == (1, 1)
+    assert dilate(disc(128.5, 128.5, 0.4) >= 128, 4).sum() == 69  # the octagon of radius 4
