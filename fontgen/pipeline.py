@@ -36,6 +36,8 @@ class Step:
     mark: str
     runs: bool
     why: str
+    afresh: bool = False
+    """Whether what an earlier run left of it counts for nothing."""
 
 
 def plan(build: Build, *, from_stage: str | None = None, until: str | None = None) -> list[Step]:
@@ -63,7 +65,7 @@ def plan(build: Build, *, from_stage: str | None = None, until: str | None = Non
 def _step(build: Build, stage: Stage, mark: str, forced: bool) -> Step:
     folder = build.folder(stage.name)
     if forced:
-        return Step(stage, mark, True, "asked for")
+        return Step(stage, mark, True, "asked for", afresh=True)
     if folder.stands(mark):
         return Step(stage, mark, False, "unchanged")
     manifest = folder.manifest
@@ -89,7 +91,7 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
             build.talk.line(f"{name}: {step.why}, running")
             started = time.monotonic()
             folder = build.folder(name)
-            folder.begin()
+            folder.begin(afresh=step.afresh)
             outcome = step.stage.run(build, folder)
             report = build.reports.get(name)
             folder.finish(step.mark, outcome.figures, outcome.files, report.failed if report else None)

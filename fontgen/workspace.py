@@ -18,6 +18,9 @@ from fontgen.files import read_json, write_json, write_text
 
 STAGE = "stage.json"
 JOURNAL = "glyphs.jsonl"
+RUN = "run.json"
+"""What an interrupted stage without glyphs was at work on: it goes on only with the same."""
+
 _LOCK = "lock.json"
 _BATCH = 2048
 """Glyphs between two entries of the journal: an interruption costs at most this many."""
@@ -75,10 +78,12 @@ class StageFolder:
             (self.path / name).exists() for name in manifest.get("files", [])
         )
 
-    def begin(self) -> None:
+    def begin(self, *, afresh: bool = False) -> None:
+        """Unfinish the stage; `afresh` also forgets how far earlier runs of it came."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / STAGE).unlink(missing_ok=True)
+            for name in (STAGE, JOURNAL, RUN) if afresh else (STAGE,):
+                (self.path / name).unlink(missing_ok=True)
 
     def finish(
         self, mark: str, figures: Mapping[str, Any], files: Iterable[str] = (), failed: Mapping[int, str] | None = None

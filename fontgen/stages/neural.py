@@ -22,7 +22,7 @@ from fontgen.glyphs.store import ImageFolder, image_name, keeping_records, write
 from fontgen.proof.sheet import SheetRow, contact_sheet
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placement_from, stale_images
-from fontgen.workspace import StageFolder, file_hash, fingerprint
+from fontgen.workspace import RUN, StageFolder, file_hash, fingerprint
 
 # train
 
@@ -42,7 +42,7 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
     recipe, pairs = build.recipe, PairSet.open(build.folder("pairs").path)
     total = recipe.train.total_steps(int((~pairs.held_out).sum()))
     mark = fingerprint(build.marks["pairs"], _train_inputs(build))
-    run = folder.path / "run.json"
+    run = folder.path / RUN
     resume = (folder.path / STATE).exists() and run.exists() and read_json(run) == mark
     if resume:
         build.talk.line("  going on with the interrupted training")
