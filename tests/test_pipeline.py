@@ -41,6 +41,19 @@ def project(built: Project, tmp_path: Path) -> Project:
     return built.copy(tmp_path / "project")
 
 
+@pytest.fixture
+def ink_counter(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the images that the infer stage wrote."""
+    written: list[str] = []
+
+    def counting(path: Path, ink: Any) -> None:
+        written.append(path.name)
+        write_ink(path, ink)
+
+    monkeypatch.setattr(neural, "write_ink", counting)
+    return written
+
+
 def drawing(font: TTFont, codepoint: int) -> list[Any]:
     glyph_set, pen = font.getGlyphSet(), DecomposingRecordingPen(font.getGlyphSet())
     glyph_set[font.getBestCmap()[codepoint]].draw(pen)
@@ -176,6 +189,18 @@ def test_from_a_stage_runs_it_and_all_after_it(project: Project) -> None:
     assert project.ttf.read_bytes() == before
 
 
+def test_from_a_stage_makes_what_stands_again(project: Project, ink_counter: list[str]) -> None:
+    before = project.ttf.read_bytes()
+    result = project.run("--from", "train")
+    assert result.exit_code == 0, result.output
+    assert "going on with the interrupted training" not in result.stderr
+    assert "source: 7 done" in result.stderr
+    assert drawn(result.stderr) == "infer: 7 done"
+    assert len(ink_counter) == 7 + 4  # and the held-out characters
+    assert "clean: 7 done" in result.stderr
+    assert project.ttf.read_bytes() == before
+
+
 def test_a_stage_that_is_not_one_is_refused_with_their_names(built: Project) -> None:
     result = built.run("--from", "tracing")
     assert result.exit_code == 2
@@ -260,19 +285,6 @@ def test_interrupted_in_the_middle_of_training_it_goes_on(
     steps = [json.loads(line) for line in (project.out / "train" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in steps if "held_out" not in line] == [1, 2, 3]
     assert project.ttf.read_bytes() == built.ttf.read_bytes()
-
-
-@pytest.fixture
-def ink_counter(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the images that the infer stage wrote."""
-    written: list[str] = []
-
-    def counting(path: Path, ink: Any) -> None:
-        written.append(path.name)
-        write_ink(path, ink)
-
-    monkeypatch.setattr(neural, "write_ink", counting)
-    return written
 
 
 def test_interrupted_in_the_middle_of_inference_only_the_rest_is_drawn(
