@@ -243,12 +243,8 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
     from fontgen.proof.page import ProofGlyph, write_proof
 
     files = ["sheet.png", "zoom.png", "proof.html"]
-    rows = list(_sheet_rows(build))
-    headings = (
-        ("source", "generated", "in the font", "truth")
-        if build.recipe.truth
-        else ("source", "generated", "in the font")
-    )
+    rows = list(sheet_rows(build, _SHEET_GLYPHS))
+    headings = sheet_headings(build)
     contact_sheet(rows, headings, folder.path / "sheet.png", title=build.recipe.name, tile_px=96, columns=3)
     _zoomed(rows, headings, folder.path / "zoom.png")
     metrics = build.folder("train").path / "metrics.jsonl"
@@ -291,8 +287,13 @@ def _proof_figures(build: Build) -> dict[str, object]:
     return figures
 
 
-def _sheet_rows(build: Build) -> Iterator[SheetRow]:
-    """Evenly spread generated characters: source, raw, as in the font, truth."""
+def sheet_headings(build: Build) -> tuple[str, ...]:
+    """What the images of a row of `sheet_rows` are."""
+    return ("source", "generated", "in the font", *(["truth"] if build.recipe.truth else []))
+
+
+def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
+    """About `count` generated characters, evenly spread: source, raw, as in the font, truth."""
     source = ImageFolder.open(build.folder("source").path)
     raw = ImageFolder.open(build.folder("infer").path)
     font = open_face(font_ref_of(font_files(build)[0]))
@@ -300,8 +301,8 @@ def _sheet_rows(build: Build) -> Iterator[SheetRow]:
     canvas = source.canvas.resized(max(256, source.canvas.size_px))
     doubtful = suspects(build)
     codepoints = raw.codepoints
-    step = max(1, len(codepoints) // _SHEET_GLYPHS)
-    for codepoint in codepoints[::step][:_SHEET_GLYPHS]:
+    step = max(1, len(codepoints) // count)
+    for codepoint in codepoints[::step][:count]:
 
         def large(folder: ImageFolder, codepoint: int = codepoint) -> NDArray[np.uint8]:
             return resample_ink(folder.read(codepoint), folder.canvas, canvas)
