@@ -167,8 +167,9 @@ class Workspace:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _lock_or_raise(handle, path)
-            os.ftruncate(handle, 0)
-            os.write(handle, json.dumps({"pid": os.getpid()}).encode("ascii"))
+            with writing(path):
+                os.ftruncate(handle, 0)
+                os.write(handle, json.dumps({"pid": os.getpid()}).encode("ascii"))
             yield
         finally:
             os.close(handle)

@@ -202,6 +202,18 @@ def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
         pass
 
 
+def test_a_full_disk_in_the_lock_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.ftruncate", full)
+        with pytest.raises(WorkspaceError, match="no space left on the disk"), Workspace(tmp_path).locked():
+            pass
+    with Workspace(tmp_path).locked():
+        pass
+
+
 def test_a_build_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be written"), Workspace(tmp_path / "file" / "build").locked():
