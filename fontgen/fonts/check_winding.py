@@ -19,6 +19,9 @@ _STEPS = 8
 _ALONG = (0.0, 0.25, 0.5, 0.75)
 """Where sides are tested for what is around them: a bar between two stems has all its corners inside them."""
 
+_SIDES_ASKED = 8
+"""Sides of a contour that say whether it lies within others: all of them where it does, but for touching points."""
+
 _ON_CURVE, _CUBIC = 1, 2
 _MIN_AREA_EM2 = 1e-5
 """Smaller contours (3 by 3 units of 1000) are specks whose rounded direction means nothing."""
@@ -53,15 +56,19 @@ def _fault(points: NDArray[np.float64], ends: NDArray[np.int64], *, clockwise: b
         return "reversed" if solid[0] and areas[0] < 0 else None
     around = _winding_around(points[starts], x0, y0, x1, y1, starts) * (-1 if clockwise else 1)
 
-    def depths(contour: int) -> NDArray[np.int64]:
-        """How deep each tested point along a contour lies in the others."""
-        own = slice(starts[contour], ends[contour] + 1)
+    def depths(contour: int, most_sides: int | None = None) -> NDArray[np.int64]:
+        """How deep each tested point along a contour lies in the others, on all its sides or some."""
+        count = int(ends[contour] + 1 - starts[contour])
+        own = slice(starts[contour], ends[contour] + 1, 1 if most_sides is None else -(-count // most_sides))
         along = [points[own] * (1 - t) + points[following[own]] * t for t in _ALONG]
         tests = np.concatenate(along)
         return _winding_around(tests, x0, y0, x1, y1, starts, skip=int(contour)) * (-1 if clockwise else 1)
 
     # One point may lie on its neighbour, where a counter touches the edge around it: most must agree.
-    if any((depths(c) <= 0).mean() > 0.5 for c in np.flatnonzero(solid & (areas < 0) & (around <= 0)).tolist()):
+    if any(
+        (depths(c, _SIDES_ASKED) <= 0).mean() > 0.5
+        for c in np.flatnonzero(solid & (areas < 0) & (around <= 0)).tolist()
+    ):
         return "reversed"
     if any((depths(c) > 0).all() for c in np.flatnonzero(solid & (areas > 0) & (around > 0)).tolist()):
         return "filled"
