@@ -144,6 +144,12 @@ def summary_lines(build: Build) -> list[str]:
     held_out = build.folder("train").figures.get("held_out", {}) if build.recipe.infer.checkpoint is None else {}
     if held_out:
         lines.append("held out    " + ", ".join(f"{key} {value:.4f}" for key, value in sorted(held_out.items())))
+    placed = build.folder("calibrate").figures["styles"][0]
+    where, measured = placed["placement"], placed["measured"]
+    lines.append(
+        f"calibrate   source at scale {where['scale']:.4f}, shift {where['dx_em']:+.4f} {where['dy_em']:+.4f} em "
+        f"(soft IoU {measured['iou_before']:.3f} -> {measured['iou_after']:.3f}, {measured['num_glyphs']} glyphs)"
+    )
     register = build.folder("register").figures
     if register.get("words"):
         lines.append(f"register    {register['words']}")
