@@ -22,6 +22,8 @@ HEALTHY_D_LOSS = (0.1, 0.5)
 """Where practice sees generator and discriminator in balance; below 0.02 the discriminator has won."""
 
 _COLOURS = {
+    "dice": "#b8860b",
+    "edge": "#5f7480",
     "l1": "#1b6ca8",
     "adversarial": "#c2452d",
     "constancy": "#3a8f5c",
