@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair bench-train clean
+.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -25,7 +25,7 @@ test: setup  ## lint, types and tests
 fonts: setup  ## put the full fonts of pipelines/zen-maru-bold.toml into fonts/
 	$(RUN) scripts.fetch_fonts
 
-bench: bench-render bench-outline bench-repair bench-train  ## all benchmarks; results in benchmarks/results/
+bench: bench-render bench-outline bench-repair  ## all benchmarks
 
 bench-render: setup  ## pairs drawn per second
 	$(RUN) benchmarks.render
@@ -35,9 +35,6 @@ bench-outline: setup  ## outlines traced from perfect glyph images against the t
 
 bench-repair: setup  ## repair of injected defects, and harm done to sound glyphs
 	$(RUN) benchmarks.repair
-
-bench-train: setup  ## training and inference images per second, and memory
-	$(RUN) benchmarks.train
 
 clean:  ## remove what was built: build/, dist/ and caches (not .venv, not fonts/)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
