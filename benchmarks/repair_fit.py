@@ -2,7 +2,7 @@
 
 Gaps of genuine glyphs are the counters, gaps of glyphs with injected hairlines (straight and bent) and
 pinholes the defects; every third glyph is its own reference, the others have the calibrated source's.
-Give typefaces of every kind: what is shipped was fitted on Noto Sans JP Bold, Noto Sans CJK Regular,
+Give typefaces of every kind: what is shipped was fitted on Noto Sans CJK Regular,
 Noto Serif CJK Bold and Regular, Zen Maru Gothic Bold, Klee One SemiBold, AR PL KaitiM GB and Aoyagi
 Kouzan T, 600 glyphs of each. Needs torch; the result is written into the module's text.
 """
@@ -13,6 +13,7 @@ import argparse
 import base64
 import re
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from fontgen.glyphs.clean_settings import CleanSettings
 Floats = NDArray[np.float64]
 _HIDDEN = (24, 12)
 _EPOCHS = 80
+_JITTER = 0.2
+"""Standard deviations of noise on the measures, so that a glyph unlike all of these is judged smoothly."""
 
 
 def samples(pairs: Pairs, seed: int) -> tuple[Floats, NDArray[np.bool_], Floats]:
@@ -61,7 +64,7 @@ def fit(measures: Floats, defect: NDArray[np.bool_], size: Floats, seed: int) ->
     weight = torch.tensor(np.where(defect, np.sqrt(np.clip(size, 1, 40)), size), dtype=torch.float32)
     sizes = (measures.shape[1], *_HIDDEN, 1)
     layers: list[torch.nn.Module] = []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in pairwise(sizes):
         layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.Tanh()]
     network = torch.nn.Sequential(*layers[:-1])
     batch = 1024
@@ -73,10 +76,10 @@ def fit(measures: Floats, defect: NDArray[np.bool_], size: Floats, seed: int) ->
         for step in range(steps):
             chosen = order[step * batch : (step + 1) * batch]
             loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                network(x[chosen])[:, 0], y[chosen], weight=weight[chosen]
+                network(x[chosen] + _JITTER * torch.randn(batch, x.shape[1]))[:, 0], y[chosen], weight=weight[chosen]
             )
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
     parts = [mean, 1 / deviation, *(p.detach().numpy().ravel() for p in network.parameters())]

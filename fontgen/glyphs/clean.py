@@ -23,13 +23,13 @@ from fontgen.report import Report
 
 Box = tuple[int, int, int, int]
 
-_WORTH_A_LOOK = -4.0
-"""Local log odds below which a gap is a counter whatever the source says (1 in 1,000 defects lies below)."""
+_WORTH_A_LOOK = -6.0
+"""Local log odds below which a gap is a counter whatever the source says (fewer than 1 in 1,000 defects lies below)."""
 
 _TIMID = 1.5
 """Log odds asked of a gap on top when there is no source glyph to ask."""
 
-_SURE = 4.0
+_SURE = 2.5
 """Log odds from which a defect convicts: hairlines come in groups, so its neighbours are judged more boldly."""
 
 _SOURCE_TOLERANCE_PX = 8.0
@@ -165,7 +165,7 @@ def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, de
     for index in chosen[np.argsort(-odds[chosen], kind="stable")]:
         out, boxes[int(index)] = fill_gap(out, gaps, int(index))
     if reference8 is not None and reference8.any():
-        out, boxes = _undo_against_source(ink8, out, gaps, boxes, odds, topology(reference8 >= 128))
+        out, boxes = _undo_against_source(ink8, out, gaps, boxes, odds, reference8)
     scale = ink8.shape[0] / DESIGN_SIZE_PX
     for index, box in boxes.items():
         window = (slice(box[0], box[2]), slice(box[1], box[3]))
@@ -176,15 +176,20 @@ def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, de
 
 
 def _threshold(odds: NDArray[np.float64], boldness: float) -> float:
-    """The log odds asked of a gap, 5.5 at boldness 0 and 1.5 at boldness 1; 3 less beside a sure defect."""
-    alone = 5.5 - 4.0 * boldness
+    """The log odds asked of a gap, 3 at boldness 0 and 0 at boldness 1; 3 less beside a sure defect."""
+    alone = 3.0 - 3.0 * boldness
     return alone - 3.0 if odds.max() > max(_SURE, alone) else alone
 
 
 def _undo_against_source(
-    before: Ink8, after: Ink8, gaps: Gaps, boxes: dict[int, Box], odds: NDArray[np.float64], source: tuple[int, int]
+    before: Ink8, after: Ink8, gaps: Gaps, boxes: dict[int, Box], odds: NDArray[np.float64], reference8: Ink8
 ) -> tuple[Ink8, dict[int, Box]]:
     """Take back, least sure first, the repairs that carry the topology away from the source's."""
+
+    doubtful = [index for index in boxes if odds[index] <= _SURE + 1]
+    if not doubtful:
+        return after, boxes
+    source = topology(reference8 >= 128)
 
     def distance(ink8: Ink8) -> int:
         components, holes = topology(ink8 >= 128)
@@ -192,8 +197,8 @@ def _undo_against_source(
 
     limit = distance(before)
     reached = distance(after)
-    for index in sorted(boxes, key=lambda i: odds[i]):
-        if reached <= limit or odds[index] > _SURE + 1:
+    for index in sorted(doubtful, key=lambda i: odds[i]):
+        if reached <= limit:
             break
         others = {other: box for other, box in boxes.items() if other != index}
         trial = before

@@ -83,11 +83,8 @@ def _bridge(
 
 def _slant(places: Floats, flanks: list[Floats], half: float) -> float:
     """By how much (px) along the gap a stroke's edge moves from the gap's middle to either flank."""
-    best, slant = np.inf, 0.0
-    for tried in np.arange(-_MAX_SLANT, _MAX_SLANT + 0.01, 0.25) * half:
-        there, here = np.interp(places + tried, places, flanks[0]), np.interp(places - tried, places, flanks[1])
-        # an upright crossing is the likelier one where both fit
-        cost = float(np.abs(there - here).mean()) + 0.4 * abs(tried) / half
-        if cost < best:
-            best, slant = cost, float(tried)
-    return slant
+    tried = np.arange(-_MAX_SLANT, _MAX_SLANT + 0.01, 0.25)[:, None] * half
+    there, here = np.interp(places + tried, places, flanks[0]), np.interp(places - tried, places, flanks[1])
+    # an upright crossing is the likelier one where both fit
+    cost = np.abs(there - here).mean(axis=1) + 0.4 * np.abs(tried[:, 0]) / half
+    return float(tried[int(cost.argmin()), 0])

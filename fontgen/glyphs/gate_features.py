@@ -62,7 +62,7 @@ class Sketch:
 
 
 @lru_cache(maxsize=16)
-def _pooling(size_px: int, cells: int, sigma_cells: float) -> Floats:
+def _pooling(size_px: int, cells: int, sigma_cells: float) -> NDArray[np.float32]:
     """(cells, size_px) rows of weights: area averages, optionally blurred by a Gaussian."""
     centres = (np.arange(size_px) + 0.5) * cells / size_px
     away = centres[None, :] - (np.arange(cells) + 0.5)[:, None]
@@ -70,23 +70,24 @@ def _pooling(size_px: int, cells: int, sigma_cells: float) -> Floats:
         weights = np.exp(-0.5 * (away / sigma_cells) ** 2)
     else:
         weights = np.clip(0.5 + 0.5 * cells / size_px - np.abs(away), 0, cells / size_px)
-    normalised: Floats = weights / weights.sum(axis=1, keepdims=True)
+    normalised: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return normalised
 
 
 def sketch(ink8: Ink8) -> Sketch:
     """Look at one (n, n) uint8 image."""
     n = ink8.shape[0]
-    ink = ink8 / 255.0
+    ink = ink8 * np.float32(1 / 255)
     fine_pool, coarse_pool = _pooling(n, FINE, 0.0), _pooling(n, COARSE, 0.6)
-    fine = fine_pool @ ink @ fine_pool.T
+    fine = (fine_pool @ ink @ fine_pool.T).astype(np.float64)
+    coarse = (coarse_pool @ ink @ coarse_pool.T).astype(np.float64)
     skeleton = skeletonize(fine > 0.4)
     solid = ink8 >= 128
     components, holes = topology(solid)
     edges = np.count_nonzero(solid[1:] != solid[:-1]) + np.count_nonzero(solid[:, 1:] != solid[:, :-1])
     distance = ndimage.distance_transform_edt(~skeleton) if skeleton.any() else np.full((FINE, FINE), _FAR)
     return Sketch(
-        fine, coarse_pool @ ink @ coarse_pool.T, skeleton, np.minimum(distance, _FAR),
+        fine, coarse, skeleton, np.minimum(distance, _FAR),
         components, holes, edges / n,
     )  # fmt: skip
 
@@ -191,11 +192,10 @@ def fit_style(sources: list[Sketch], targets: list[Sketch]) -> tuple[Floats, Flo
 
 def _elastic(image: Floats, dressed: Floats) -> Floats:
     """(COARSE, COARSE) squared misfit of each neighbourhood at the shift that suits it best."""
-    padded = np.pad(dressed, _REACH)
-    best = np.full((COARSE, COARSE), np.inf)
-    for row in range(2 * _REACH + 1):
-        for col in range(2 * _REACH + 1):
-            off = (image - padded[row : row + COARSE, col : col + COARSE]) ** 2
-            away = ((row - _REACH) ** 2 + (col - _REACH) ** 2) * 2e-3
-            np.minimum(best, ndimage.uniform_filter(off, 5) + away, out=best)
+    side = 2 * _REACH + 1
+    views = np.lib.stride_tricks.sliding_window_view(np.pad(dressed, _REACH), (COARSE, COARSE))
+    off = ndimage.uniform_filter((views - image).reshape(side * side, COARSE, COARSE) ** 2, (1, 5, 5))
+    away = np.hypot(*np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1]).ravel() ** 2
+    # a nearer fit is the likelier one
+    best: Floats = (off + 2e-3 * away[:, None, None]).min(axis=0)
     return best
