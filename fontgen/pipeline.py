@@ -81,7 +81,8 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
         save_resolved(build.recipe, build.workspace.root / "recipe.json")
         seconds: dict[str, float] = {}
         steps = plan(build, from_stage=from_stage, until=until)
-        _require_device(build, steps)
+        if any(step.runs and step.stage.name in {"train", "infer"} for step in steps):
+            neural.require_device(build)
         for step in steps:
             name = step.stage.name
             if not step.runs:
@@ -102,14 +103,6 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
             write_json(build.workspace.root / "seconds.json", seconds)
         status = max((report.exit_status for report in build.reports.values()), default=0)
         return max(status, 1 if _checks_failed(build) else 0)
-
-
-def _require_device(build: Build, steps: list[Step]) -> None:
-    """A missing GPU must show before hours of drawing, not after. Raises RecipeError."""
-    if build.device != "cpu" and any(step.runs and step.stage.name in {"train", "infer"} for step in steps):
-        from fontgen.zi2zi.device import resolve_device
-
-        resolve_device(build.device)
 
 
 def _recall_failures(build: Build, name: str) -> None:

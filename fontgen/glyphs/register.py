@@ -39,7 +39,7 @@ _HUBER = 1.3
 """Standard deviations within which a glyph counts in full (Huber's estimator, 95 % efficient)."""
 
 _SPLINE = 5
-"""Order of the interpolating spline of `shift_ink`; order 5 rings less than a Fourier shift and keeps edges as sharp."""
+"""Order of the interpolating spline of `shift_ink`; order 5 rings less than a Fourier shift, edges as sharp."""
 
 
 @dataclass(frozen=True, kw_only=True)

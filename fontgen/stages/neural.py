@@ -24,6 +24,15 @@ from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placement_from, stale_images
 from fontgen.workspace import RUN, StageFolder, file_hash, fingerprint
 
+
+def require_device(build: Build) -> None:
+    """A missing GPU must show before hours of drawing, not after. Raises RecipeError."""
+    if build.device != "cpu":
+        from fontgen.zi2zi.device import resolve_device
+
+        resolve_device(build.device)
+
+
 # train
 
 
