@@ -50,3 +50,4 @@ def repeatable(device: torch.device) -> Iterator[None]:
             torch.utils.deterministic.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]
             torch.backends.cudnn.benchmark = was_benchmark
             torch.set_float32_matmul_precision(was_precision)
+            torch.set_flush_denormal(False)  # there is no way to ask; not to flush is every process's default
