@@ -6,15 +6,12 @@ relative to the recipe's folder. Errors name the file, the line, the table and t
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 from fontgen.canvas import DEFAULT_DESCENDER_EM, DEFAULT_MARGIN_EM, Canvas, Placement, canvas_from_zi2zi
 from fontgen.errors import FontgenError, RecipeError
@@ -24,6 +21,7 @@ from fontgen.glyphs.clean_settings import CleanSettings
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.outlines.settings import TraceSettings
+from fontgen.recipe_errors import explain, key_text, line_of
 from fontgen.settings import Settings
 from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
 
@@ -309,12 +307,12 @@ def load_recipe(path: Path) -> Recipe:
     try:
         recipe = Recipe.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
-        raise RecipeError(_explain(path, text, error)) from error
+        raise RecipeError(explain(path, text, error, Recipe)) from error
     for key, file in recipe.input_files().items():
         if not file.exists():
             line = line_of(text, tuple(key.split(".")))
             raise RecipeError(
-                f"{path}{line}: {_key_text(tuple(key.split('.')))}: no such file: {file}{_fonts_hint(file)}"
+                f"{path}{line}: {key_text(tuple(key.split('.')))}: no such file: {file}{_fonts_hint(file)}"
             )
     return recipe if recipe.name else recipe.model_copy(update={"name": path.stem})
 
@@ -326,82 +324,3 @@ def save_resolved(recipe: Recipe, path: Path) -> None:
 
 def _fonts_hint(file: Path) -> str:
     return "; `make fonts` puts the production fonts in place" if file.parent.name == "fonts" else ""
-
-
-# messages
-
-
-def _explain(path: Path, text: str, error: ValidationError) -> str:
-    problems = error.errors()
-    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    keys = tuple(str(part) for part in first["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{path}{line_of(text, keys)}: {_problem(keys, first)}{more}"
-
-
-def _problem(keys: tuple[str, ...], problem: ErrorDetails) -> str:
-    kind, where = problem["type"], _key_text(keys)
-    if kind == "extra_forbidden":
-        close = get_close_matches(keys[-1], known_keys(keys[:-1]), n=1)
-        return f"unknown key {keys[-1]!r}{_table_text(keys[:-1])}" + (f"; did you mean {close[0]!r}?" if close else "")
-    if kind == "missing":
-        return f"{where}: missing; add it to the recipe"
-    message = problem["msg"].removeprefix("Value error, ")
-    if kind in {"value_error"}:
-        return f"{where}: {message}" if where else message
-    return f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"
-
-
-def _table_text(keys: tuple[str, ...]) -> str:
-    return f" in [{'.'.join(keys)}]" if keys else ""
-
-
-def _key_text(keys: tuple[str, ...]) -> str:
-    if not keys:
-        return ""
-    return f"[{keys[0]}]" + (f" {'.'.join(keys[1:])}" if len(keys) > 1 else "")
-
-
-def known_keys(keys: tuple[str, ...]) -> list[str]:
-    """The keys that the table at `keys` may have."""
-    model: Any = Recipe
-    for key in keys:
-        fields = getattr(model, "model_fields", {})
-        field = fields.get(key) or next((f for f in fields.values() if f.alias == key), None)
-        if field is None:
-            continue  # an index of a list
-        model = _model_in(field.annotation)
-    return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
-
-
-def _model_in(annotation: Any) -> Any:
-    if hasattr(annotation, "model_fields"):
-        return annotation
-    for part in getattr(annotation, "__args__", ()):
-        if (found := _model_in(part)) is not None:
-            return found
-    return None
-
-
-_HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-
-
-def line_of(text: str, keys: tuple[str, ...]) -> str:
-    """`:12`, the line of the key in TOML text, or of the nearest table above it; "" when neither is there."""
-    best = (0, 0)
-    table: tuple[str, ...] = ()
-    repeats: dict[tuple[str, ...], int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _HEADER.match(line):
-            table = tuple(part.strip().strip("\"'") for part in match[1].split("."))
-            if line.lstrip().startswith("[["):  # the n-th table of an array
-                repeats[table] = repeats.get(table, -1) + 1
-                table = (*table, str(repeats[table]))
-            here = table
-        elif "=" in line and not line.lstrip().startswith("#"):
-            here = table + tuple(part.strip().strip("\"'") for part in line.split("=", 1)[0].split("."))
-        else:
-            continue
-        if here == keys[: len(here)] and len(here) > best[0]:
-            best = (len(here), number)
-    return f":{best[1]}" if best[0] else ""

@@ -11,7 +11,8 @@ import pytest
 from box_fonts import FIXTURES, NOTO, ZEN
 
 from fontgen.errors import RecipeError
-from fontgen.recipe import Recipe, known_keys, line_of, load_recipe, save_resolved
+from fontgen.recipe import Recipe, load_recipe, save_resolved
+from fontgen.recipe_errors import known_keys, line_of
 
 PIPELINES = FIXTURES.parent / "pipelines"
 PLAIN = f"""\
@@ -258,8 +259,8 @@ def test_lines_are_found_whatever_the_spacing_and_comments(space: str) -> None:
 
 
 def test_known_keys_are_those_of_the_table() -> None:
-    assert "register" in known_keys(())
-    assert "size_px" in known_keys(("canvas",))
-    assert "path" in known_keys(("source", "fonts", "0"))
-    assert "face_index" in known_keys(("truth", "font"))
-    assert re.match(r"^[a-z0-9_]+$", "".join(known_keys(("train", "losses"))))
+    assert "register" in known_keys(Recipe, ())
+    assert "size_px" in known_keys(Recipe, ("canvas",))
+    assert "path" in known_keys(Recipe, ("source", "fonts", "0"))
+    assert "face_index" in known_keys(Recipe, ("truth", "font"))
+    assert re.match(r"^[a-z0-9_]+$", "".join(known_keys(Recipe, ("train", "losses"))))
