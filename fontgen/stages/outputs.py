@@ -15,7 +15,7 @@ from fontgen.errors import ImageError, codepoint_name
 from fontgen.files import write_json
 from fontgen.fonts.base import open_base
 from fontgen.fonts.blank import SPACES
-from fontgen.fonts.face import open_face
+from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.calibrate import calibration_sample
 from fontgen.glyphs.render import render_ink, resample_ink
@@ -25,7 +25,7 @@ from fontgen.outlines.genre import glyph_outline, measure_genre
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.svg import read_svg
-from fontgen.proof.sheet import SheetRow, contact_sheet
+from fontgen.proof.sheet import SheetRow, contact_sheet, zoom_sheet
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
 from fontgen.stages.repair import gate_scores, registered_canvas, suspects
@@ -212,7 +212,7 @@ def _run_evaluate(build: Build, folder: StageFolder) -> Outcome:
         build.talk.warn(f"{truth}: has none of the generated characters; nothing to measure against")
         return Outcome({})
     _, placement = build.geometry()
-    font = font_ref_of(font_files(build)[0])
+    font = FontRef.of(font_files(build)[0])
     report = evaluate_fonts(font, truth, codepoints, baseline=build.stack.refs[0], placement=placement)
     write_json(folder.path / "evaluation.json", report.to_json())
     for line in report.table_lines():
@@ -228,15 +228,10 @@ def _run_evaluate(build: Build, folder: StageFolder) -> Outcome:
     return Outcome(figures, ["evaluation.json"])
 
 
-def font_ref_of(path: Path) -> Any:
-    from fontgen.fonts.face import FontRef
-
-    return FontRef.of(path)
-
-
 # proof
 
 _SHEET_GLYPHS = 48
+_ZOOMED_GLYPHS = 8
 
 
 def _run_proof(build: Build, folder: StageFolder) -> Outcome:
@@ -246,7 +241,7 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
     rows = list(sheet_rows(build, _SHEET_GLYPHS))
     headings = sheet_headings(build)
     contact_sheet(rows, headings, folder.path / "sheet.png", title=build.recipe.name, tile_px=96, columns=3)
-    _zoomed(rows, headings, folder.path / "zoom.png")
+    zoom_sheet(rows[:_ZOOMED_GLYPHS], headings, folder.path / "zoom.png", title="8x")
     metrics = build.folder("train").path / "metrics.jsonl"
     if metrics.exists():
         from fontgen.proof.curves import plot_curves
@@ -296,7 +291,7 @@ def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
     """About `count` generated characters, evenly spread: source, raw, as in the font, truth."""
     source = ImageFolder.open(build.folder("source").path)
     raw = ImageFolder.open(build.folder("infer").path)
-    font = open_face(font_ref_of(font_files(build)[0]))
+    font = open_face(FontRef.of(font_files(build)[0]))
     truth = open_face(font_ref(build.recipe.truth.font)) if build.recipe.truth else None
     canvas = source.canvas.resized(max(256, source.canvas.size_px))
     doubtful = suspects(build)
@@ -313,12 +308,6 @@ def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
             images.append(render_ink(truth, codepoint, canvas) if truth and codepoint in truth.cmap else None)
         name = codepoint_name(codepoint)
         yield SheetRow(name, images, suspect=codepoint in doubtful)
-
-
-def _zoomed(rows: list[SheetRow], headings: tuple[str, ...], path: Path) -> None:
-    from fontgen.proof.sheet import zoom_sheet
-
-    zoom_sheet(rows[:8], headings, path, title="8x")
 
 
 STAGES = (
