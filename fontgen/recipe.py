@@ -23,7 +23,8 @@ from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.outlines.settings import TraceSettings
 from fontgen.recipe_errors import explain, key_text, line_of
 from fontgen.settings import Settings
-from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.settings import TrainSettings
 
 
 def _absolute(value: Any, info: ValidationInfo) -> Any:

@@ -19,7 +19,9 @@ from fontgen.zi2zi.device import resolve_device
 from fontgen.zi2zi.discriminator import Discriminator
 from fontgen.zi2zi.figures import fidelity, ssim
 from fontgen.zi2zi.generator import Generator
-from fontgen.zi2zi.settings import BalanceSettings, NetworkSettings, TrainSettings
+from fontgen.zi2zi.loss_settings import BalanceSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.settings import TrainSettings
 
 SMALL = NetworkSettings(ngf=8, ndf=8, embedding_num=3, embedding_dim=4, max_channels=16)
 

@@ -23,7 +23,9 @@ from fontgen.zi2zi.data import Batch, PairBatches
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.header import describe_checkpoint
 from fontgen.zi2zi.infer import infer_images, shifts
-from fontgen.zi2zi.settings import BalanceSettings, LossSettings, NetworkSettings, TrainSettings
+from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.step import Networks
 from fontgen.zi2zi.trainer import BEST, LATEST, METRICS, STATE, train
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fontgen.zi2zi.settings import BalanceSettings
+from fontgen.zi2zi.loss_settings import BalanceSettings
 
 
 class Balance:

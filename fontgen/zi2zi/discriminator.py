@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from fontgen.zi2zi.blocks import LEAK, initialise, make_norm, norm_wants_bias
-from fontgen.zi2zi.settings import NetworkSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
 
 _KERNEL = 5
 _PADDING = 2

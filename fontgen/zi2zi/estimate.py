@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fontgen.zi2zi.data import Batch
 from fontgen.zi2zi.device import repeatable
-from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.step import Networks
 
 _PROBE_STEPS = 3

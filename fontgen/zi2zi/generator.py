@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fontgen.zi2zi.blocks import LEAK, SelfAttention, initialise, make_norm, norm_wants_bias
-from fontgen.zi2zi.settings import NetworkSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
 
 
 @dataclass

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from fontgen import __version__
 from fontgen.canvas import Canvas
 from fontgen.errors import CheckpointError, ImageError
-from fontgen.zi2zi.settings import NetworkSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
 
 FORMAT = "fontgen-zi2zi"
 FORMAT_VERSION = 1

@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from fontgen.zi2zi import losses
 from fontgen.zi2zi.balance import Balance
 from fontgen.zi2zi.checkpoint import load_weights, optimizer_tensors, restore_optimizer
 from fontgen.zi2zi.data import Batch
-from fontgen.zi2zi.discriminator import Discriminator, Verdict
+from fontgen.zi2zi.discriminator import Discriminator
 from fontgen.zi2zi.generator import Generator
-from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.objective import Objective, Parts
+from fontgen.zi2zi.settings import TrainSettings
 
 _BETAS = (0.5, 0.999)
 """Adam's, as in DCGAN, pix2pix and zi2zi."""
@@ -45,6 +45,7 @@ class Networks:
             weight_decay=settings.weight_decay_discriminator,
         )
         self.balance = Balance(settings.balance)
+        self.objective = Objective(settings)
 
     def set_rates(self, rate_g: float, rate_d: float) -> None:
         self.optimizer_g.param_groups[0]["lr"] = rate_g
@@ -90,74 +91,24 @@ class Networks:
 
     def _losses(
         self, batch: Batch, adversary: bool, with_d: bool, penalise: bool, noise_std: float
-    ) -> tuple[dict[str, tuple[Tensor, float]], dict[str, tuple[Tensor, float]]]:
+    ) -> tuple[Parts, Parts]:
         """Losses and weights of discriminator and generator; their gradients are added to the networks'."""
-        source, target, style_index = batch
-        weights = self.settings.losses
-        fake, encoding = self.generator.draw(source, style_index)
-        parts_d: dict[str, tuple[Tensor, float]] = {}
+        objective = self.objective
+        fake, encoding = self.generator.draw(batch.source_B1HW, batch.style_index_B)
+        parts_d: Parts = {}
         if with_d:
             self.discriminator.requires_grad_(True)
-            parts_d = self._discriminator_losses(batch, fake.detach(), penalise, noise_std)
+            parts_d = objective.of_discriminator(self.discriminator, batch, fake.detach(), penalise, noise_std)
             self._backward(parts_d)
-        parts: dict[str, tuple[Tensor, float]] = {}
-        if weights.l1:
-            parts["l1"] = functional.l1_loss(fake, target), weights.l1
-        if weights.dice:
-            parts["dice"] = losses.dice_loss(fake, target), weights.dice
-        if weights.edge:
-            parts["edge"] = losses.edge_loss(fake, target), weights.edge
-        if weights.constancy:
-            known = self.generator.encoder(target).deepest_BCHW
-            distance = losses.constancy_loss(weights.constancy_kind, encoding.deepest_BCHW, known)
-            parts["constancy"] = distance, weights.constancy
+        parts = objective.of_drawing(self.generator, batch, fake, encoding)
         if adversary:
-            parts |= self._deceiving_losses(batch, fake, noise_std)
+            # The generator's losses pass through the discriminator, which they leave alone.
+            self.discriminator.requires_grad_(False)
+            parts |= objective.of_deceiving(self.discriminator, batch, fake, self.balance.lambda_adv, noise_std)
         self._backward(parts)
         return parts_d, parts
 
-    def _discriminator_losses(
-        self, batch: Batch, fake: Tensor, penalise: bool, noise_std: float
-    ) -> dict[str, tuple[Tensor, float]]:
-        source, target, style_index = batch
-        balance, weights = self.settings.balance, self.settings.losses
-        true_verdict: Verdict = self.discriminator(source, _noisy(target, noise_std))
-        fake_verdict: Verdict = self.discriminator(source, _noisy(fake, noise_std))
-        d_loss = losses.discriminator_loss(
-            weights.adversarial_kind, true_verdict.truth_B1, fake_verdict.truth_B1, smoothing=balance.label_smoothing
-        )
-        parts = {"d_loss": (d_loss, 1.0)}
-        if weights.category:
-            named = losses.category_loss(true_verdict.style_BS, style_index)
-            drawn = losses.category_loss(fake_verdict.style_BS, style_index)
-            parts["d_category"] = 0.5 * (named + drawn), weights.category
-        if penalise:
-            with torch.autocast(self.device.type, enabled=False):
-                image = target.float().clone().requires_grad_(True)
-                verdict: Verdict = self.discriminator(source.float(), image)
-                parts["r1"] = losses.r1_penalty(verdict.truth_B1, image), balance.r1 * balance.r1_every
-        return parts
-
-    def _deceiving_losses(self, batch: Batch, fake: Tensor, noise_std: float) -> dict[str, tuple[Tensor, float]]:
-        """The generator's losses that pass through the discriminator, which they leave alone."""
-        source, target, style_index = batch
-        weights = self.settings.losses
-        self.discriminator.requires_grad_(False)
-        verdict: Verdict = self.discriminator(source, _noisy(fake, noise_std))
-        true_verdict: Verdict | None = None
-        if weights.feature_matching or weights.adversarial_kind == "relativistic":
-            with torch.no_grad():
-                true_verdict = self.discriminator(source, _noisy(target, noise_std))
-        true_logits = None if true_verdict is None else true_verdict.truth_B1
-        deceived = losses.generator_loss(weights.adversarial_kind, true_logits, verdict.truth_B1)
-        parts = {"adversarial": (deceived, self.balance.lambda_adv)}
-        if weights.category:
-            parts["category"] = losses.category_loss(verdict.style_BS, style_index), weights.category
-        if weights.feature_matching and true_verdict is not None:
-            parts["feature_matching"] = losses.feature_matching_loss(verdict, true_verdict), weights.feature_matching
-        return parts
-
-    def _backward(self, parts: dict[str, tuple[Tensor, float]]) -> None:
+    def _backward(self, parts: Parts) -> None:
         if parts:
             total = torch.stack([value.float() * weight for value, weight in parts.values()]).sum()
             torch.autograd.backward(total / self.settings.accumulate)
@@ -212,10 +163,6 @@ def learning_rates(settings: TrainSettings, step: int, total: int, epoch: int) -
         rates = settings.lr_generator, settings.lr_discriminator
     rise = min(1.0, (step + 1) / settings.lr_warmup) if settings.lr_warmup else 1.0
     return rates[0] * rise, rates[1] * rise
-
-
-def _noisy(image_B1HW: Tensor, std: float) -> Tensor:
-    return image_B1HW + std * torch.randn_like(image_B1HW) if std else image_B1HW
 
 
 def _finite(value: float) -> bool:

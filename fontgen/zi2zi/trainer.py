@@ -25,7 +25,8 @@ from fontgen.zi2zi.data import PairBatches, Pairs, to_ink, to_ink8
 from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.figures import fidelity, score
 from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
-from fontgen.zi2zi.settings import NetworkSettings, TrainSettings
+from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.step import Networks, learning_rates
 
 LATEST = "latest.safetensors"

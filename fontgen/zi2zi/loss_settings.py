@@ -1,0 +1,73 @@
+"""What can be set about the losses and their balance. Imports no torch: recipes use it."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from fontgen.settings import Settings
+
+
+class LossSettings(Settings):
+    """Weights of the generator's losses; a loss of weight 0 is not computed."""
+
+    l1: float = Field(default=100.0, ge=0.0)
+    """Absolute difference from the target (images in -1..1)."""
+    constancy: float = Field(default=15.0, ge=0.0)
+    """Distance of the source's encoding from the target's; 5 to 15."""
+    constancy_kind: Literal["pooled", "spatial"] = "pooled"
+    """Compare encodings averaged over the image (steadier) or place by place."""
+    category: float = Field(default=1.0, ge=0.0)
+    """The discriminator names the style, the generator draws what it can name."""
+    adversarial_kind: Literal["bce", "hinge", "lsgan", "relativistic"] = "bce"
+    """Adversarial loss; its weight is `balance`'s lambda_adv. relativistic: relativistic average, with BCE."""
+    feature_matching: float = Field(default=0.0, ge=0.0)
+    """Distance of the discriminator's inner maps of drawn and true image; about 10."""
+    dice: float = Field(default=0.0, ge=0.0)
+    """One minus the overlap of the ink: pulls every glyph's shape onto the true one; about `l1`."""
+    edge: float = Field(default=0.0, ge=0.0)
+    """Absolute difference of the images' slopes: crisper edges; 10 to 50."""
+
+
+class BalanceSettings(Settings):
+    """How strong the adversarial loss is (lambda_adv), and how strong the discriminator may become."""
+
+    mode: Literal["fixed", "schedule", "d_loss"] = "d_loss"
+    """fixed: always `start`; schedule: by epoch; d_loss: from the discriminator's loss of the last update."""
+    start: float = Field(default=0.25, ge=0.0)
+    """lambda_adv at the start; with mode fixed, for ever. 0 with mode fixed switches the adversary off."""
+    schedule: tuple[tuple[int, float], ...] = ((5, 0.1), (20, 0.3))
+    """Mode schedule: (epoch, lambda_adv) pairs, each valid below its epoch."""
+    schedule_end: float = Field(default=0.5, ge=0.0)
+    """Mode schedule: lambda_adv after the last of those epochs."""
+    d_loss_levels: tuple[tuple[float, float], ...] = ((0.02, 0.20), (0.08, 0.35), (0.20, 0.50))
+    """Mode d_loss: (d_loss, lambda_adv) pairs, each valid below its d_loss."""
+    d_loss_above: float = Field(default=0.60, ge=0.0)
+    """Mode d_loss: lambda_adv above the last level."""
+    emergency_d_loss: float = Field(default=5.0, gt=0.0)
+    """Mode d_loss: above this the discriminator has exploded and lambda_adv drops to `emergency`."""
+    emergency: float = Field(default=0.05, ge=0.0)
+    """Mode d_loss: lambda_adv while the discriminator has exploded."""
+    d_every: int = Field(default=1, ge=1)
+    """Update the discriminator every so many steps."""
+    d_start: int = Field(default=0, ge=0)
+    """The first step of the adversarial part; before it only the other losses work."""
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
+    """The discriminator's targets are 1 minus this and this (bce and lsgan); 0.1 is usual."""
+    instance_noise: float = Field(default=0.0, ge=0.0)
+    """Standard deviation of noise on what the discriminator sees, falling to 0 at the end."""
+    r1: float = Field(default=0.0, ge=0.0)
+    """Gradient penalty on true pairs, about 1 to 10."""
+    r1_every: int = Field(default=16, ge=1)
+    """The penalty is computed at every so many discriminator updates, and weighted up by as much."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        for name, pairs in (("schedule", self.schedule), ("d_loss_levels", self.d_loss_levels)):
+            limits = [limit for limit, _ in pairs]
+            if limits != sorted(set(limits)):
+                raise ValueError(f"{name}: limits must ascend, got {limits}")
+            if any(value < 0 for _, value in pairs):
+                raise ValueError(f"{name}: lambda_adv must not be negative")
+        return self
