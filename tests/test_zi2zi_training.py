@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from tiny_pairs import SIZE_PX, TinyPairs, bar_pairs
 
-from fontgen.canvas import Canvas
 from fontgen.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import Batch, PairBatches
@@ -30,7 +30,6 @@ from fontgen.zi2zi.step import Networks
 from fontgen.zi2zi.trainer import BEST, LATEST, METRICS, STATE, train
 
 CPU = torch.device("cpu")
-SIZE_PX = 32
 NETWORK = NetworkSettings(ngf=8, ndf=4, max_channels=16, num_downs=3, embedding_num=2, embedding_dim=4, dropout=0.3)
 SETTINGS = TrainSettings(
     batch_size=4,
@@ -47,37 +46,9 @@ SETTINGS = TrainSettings(
 )
 
 
-@dataclass
-class TinyPairs:
-    canvas: Canvas
-    source: NDArray[np.uint8]
-    target: NDArray[np.uint8]
-    codepoints: NDArray[np.int32]
-    style_index: NDArray[np.int32]
-    held_out: NDArray[np.bool_]
-    styles: list[str]
-    fingerprint: str = "tiny"
-
-
 @pytest.fixture(scope="module")
 def pairs() -> TinyPairs:
-    """Ten bars (source) and the same bars two pixels thicker (target), two of them held out."""
-    rng = np.random.default_rng(0)
-    source = np.zeros((10, SIZE_PX, SIZE_PX), np.uint8)
-    target = np.zeros_like(source)
-    for index in range(10):
-        row, column = rng.integers(6, 18, 2)
-        source[index, row : row + 4, column : column + 8] = 255
-        target[index, row - 1 : row + 5, column - 1 : column + 9] = 255
-    return TinyPairs(
-        canvas=Canvas(size_px=SIZE_PX),
-        source=source,
-        target=target,
-        codepoints=np.arange(0x4E00, 0x4E0A, dtype=np.int32),
-        style_index=np.array([0, 1] * 5, np.int32),
-        held_out=np.arange(10) >= 8,
-        styles=["thick", "thicker"],
-    )
+    return bar_pairs()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -193,7 +164,7 @@ def test_metrics_name_losses_rates_and_balance(whole: Path) -> None:
         assert all(line[name] is not None for line in steps), name
     held_out = [line for line in lines if "held_out" in line]
     assert [line["step"] for line in held_out] == [4, 8]
-    assert set(held_out[0]["held_out"]) == {"l1", "ink_l1", "iou", "soft_iou", "ssim"}
+    assert set(held_out[0]["held_out"]) == {"l1", "ink_l1", "iou", "soft_iou", "ssim", "changed", "followed"}
 
 
 def test_samples_are_the_held_out_glyphs(pairs: TinyPairs, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
-from fontgen.errors import FontError
+from fontgen.errors import FontError, TrainingError
 from fontgen.files import read_json, write_json
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.stack import FontStack
@@ -42,10 +43,11 @@ def _trains(build: Build) -> bool:
 
 def _train_inputs(build: Build) -> Any:
     recipe = build.recipe
-    return [recipe.network.model_dump(mode="json"), recipe.train.model_dump(mode="json"), version("torch")]
+    return [recipe.network.model_dump(mode="json"), recipe.train.decisive(), version("torch")]
 
 
 def _run_train(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.zi2zi.keeping import kept_checkpoints
     from fontgen.zi2zi.trainer import STATE, train
 
     recipe, pairs = build.recipe, PairSet.open(build.folder("pairs").path)
@@ -67,9 +69,19 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
             metadata=_metadata(build),
             on_progress=lambda step, total, figures: update(step, _progress_words(figures)),
             on_sample=lambda step, *images: _write_sample(folder.path, step, *images),
+            on_evaluated=lambda step: _draw_curves(folder.path),
         )
+    if result.ended:
+        build.talk.line(f"  {result.ended}")
     name = result.checkpoint.name
-    figures = {"checkpoint": name, "steps": result.step, "skipped": result.skipped_steps, "held_out": result.figures}
+    figures = {
+        "checkpoint": name,
+        "steps": result.step,
+        "skipped": result.skipped_steps,
+        "held_out": result.figures,
+        "ended": result.ended,
+        "checkpoints": kept_checkpoints(folder.path),
+    }
     return Outcome(figures, [name])
 
 
@@ -83,6 +95,14 @@ def _write_sample(folder: Path, step: int, *images: NDArray[np.uint8]) -> None:
     rows = [SheetRow(f"{number + 1}", list(row)) for number, row in enumerate(zip(*images, strict=True))]
     headings = ("source", "generated", "truth")
     contact_sheet(rows, headings, folder / "samples" / f"{step:07d}.png", title=f"step {step}", tile_px=128)
+
+
+def _draw_curves(folder: Path) -> None:
+    """The curves so far. Where there is nothing to draw yet, or somebody damaged a line, training goes on."""
+    from fontgen.proof.curves import plot_curves
+
+    with suppress(TrainingError):
+        plot_curves(folder / "metrics.jsonl", folder / "curves.png")
 
 
 def _metadata(build: Build) -> dict[str, Any]:

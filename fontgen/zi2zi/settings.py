@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -57,8 +57,21 @@ class TrainSettings(Settings):
     """Steps between lines of metrics.jsonl."""
     evaluate_every: int = Field(default=500, ge=1)
     """Steps between evaluations on the held-out pairs, sample sheets and checkpoints."""
+    early_stop: int = Field(default=0, ge=0)
+    """Training ends after so many evaluations in a row without better held-out figures; 0: never. Not with
+    `lr_schedule` cosine, under which the figures gain most at the end."""
+    early_stop_delta: float = Field(default=0.001, ge=0.0)
+    """Better means that held-out SSIM minus ink L1 rose by more than this."""
+    keep_checkpoints: int = Field(default=2, ge=0)
+    """Checkpoints of the last so many evaluations that are kept by step, beside the best and the latest."""
+    tensorboard: bool = False
+    """Write TensorBoard's event files into train/tensorboard too (pip install 'fontgen[tensorboard]')."""
     losses: LossSettings = LossSettings()
     balance: BalanceSettings = BalanceSettings()
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that a training's result depends on, JSON-able: all but what is only kept or shown."""
+        return self.model_dump(mode="json", exclude={"keep_checkpoints", "tensorboard"})
 
     def total_steps(self, num_pairs: int) -> int:
         """Steps of the whole run on `num_pairs` training pairs."""

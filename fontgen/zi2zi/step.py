@@ -54,13 +54,15 @@ class Networks:
     def update(self, step: int, batches: Iterable[Batch], noise_std: float) -> tuple[dict[str, float], bool]:
         """Make one step over `accumulate` batches: the losses (means over the batches) and whether it counted.
 
-        A step whose losses or gradients are not finite leaves every weight as it was.
+        A step whose losses or gradients are not finite leaves every weight and every buffer as it was.
         """
         adversary = self.balance.active(step)
         with_d = self.balance.updates_discriminator(step)
         penalise = with_d and self.balance.penalises()
         self.optimizer_g.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
+        buffers = [buffer for network in (self.generator, self.discriminator) for buffer in network.buffers()]
+        before = [buffer.clone() for buffer in buffers]
         sums: dict[str, Tensor] = {}
         for batch in batches:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
@@ -78,6 +80,10 @@ class Networks:
         if not all(_finite(value) for value in [*values, size_g, size_d]):
             self.optimizer_g.zero_grad(set_to_none=True)
             self.optimizer_d.zero_grad(set_to_none=True)
+            # A forward pass moves BatchNorm's statistics and spectral norm's vectors.
+            with torch.no_grad():
+                for buffer, value in zip(buffers, before, strict=True):
+                    buffer.copy_(value)
             return figures, False
         if self.settings.clip_gradient and size_g > self.settings.clip_gradient:
             gradients = [p.grad for p in self.generator.parameters() if p.grad is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import threading
@@ -19,27 +18,25 @@ import torch
 from numpy.typing import NDArray
 
 from fontgen.errors import CheckpointError, TrainingError, writing
-from fontgen.files import write_text
 from fontgen.zi2zi.checkpoint import load_state, save_generator, save_state
-from fontgen.zi2zi.data import PairBatches, Pairs, to_ink, to_ink8
+from fontgen.zi2zi.data import PairBatches, Pairs
 from fontgen.zi2zi.device import repeatable, resolve_device
-from fontgen.zi2zi.figures import fidelity, score
+from fontgen.zi2zi.evaluation import evaluate
+from fontgen.zi2zi.figures import score
 from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
+from fontgen.zi2zi.keeping import BEST, LATEST, STATE, prune, step_files, step_name
+from fontgen.zi2zi.metrics import METRICS, MetricsLog, Speed
 from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.plateau import Plateau
 from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.step import Networks, learning_rates
 
-LATEST = "latest.safetensors"
-BEST = "best.safetensors"
-STATE = "trainer.safetensors"
-METRICS = "metrics.jsonl"
-
-SAMPLE_GLYPHS = 16
-"""Held-out glyphs handed to `on_sample`, always the same ones."""
+__all__ = ["BEST", "LATEST", "METRICS", "STATE", "TrainResult", "train"]
 
 Images = NDArray[np.uint8]
 OnProgress = Callable[[int, int, dict[str, Any]], None]
 OnSample = Callable[[int, Images, Images, Images], None]
+OnEvaluated = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +51,8 @@ class TrainResult:
     """Held-out figures of `checkpoint`."""
     skipped_steps: int = 0
     """Steps left out because their losses were not finite."""
+    ended: str = ""
+    """Why training ended before its last step, in words; empty when it did not."""
 
 
 def train(
@@ -67,13 +66,15 @@ def train(
     metadata: dict[str, Any] | None = None,
     on_progress: OnProgress | None = None,
     on_sample: OnSample | None = None,
+    on_evaluated: OnEvaluated | None = None,
 ) -> TrainResult:
     """Train on `pairs` and leave checkpoints, the trainer's state and `metrics.jsonl` in `folder`.
 
     `resume` goes on from the state in `folder`, or begins where there is none. The same settings,
     pairs and machine give the same weights to the last bit, interrupted or not (on CPU).
     `on_progress(step, total, figures)` runs after each logged step; `on_sample(step, source,
-    generated, truth)` gets (n, size, size) uint8 ink of held-out glyphs at each evaluation.
+    generated, truth)` gets (n, size, size) uint8 ink of held-out glyphs at each evaluation, and
+    `on_evaluated(step)` runs when its figures are logged and its checkpoints are saved.
 
     Raises KeyboardInterrupt after saving when interrupted (SIGINT, SIGTERM); TrainingError when
     training cannot go on; CheckpointError when the state in `folder` is damaged or of another
@@ -81,7 +82,7 @@ def train(
     """
     where = resolve_device(device)
     with repeatable(where):
-        run = _Run(pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample)
+        run = _Run(pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample, on_evaluated)
         if resume and (folder / STATE).exists():
             run.resume()
         else:
@@ -100,6 +101,7 @@ class _Run:
         metadata: dict[str, Any],
         on_progress: OnProgress | None,
         on_sample: OnSample | None,
+        on_evaluated: OnEvaluated | None,
     ) -> None:
         if len(pairs.styles) > network.embedding_num:
             raise TrainingError(
@@ -112,7 +114,15 @@ class _Run:
         self.metadata = metadata
         self.on_progress = on_progress
         self.on_sample = on_sample
+        self.on_evaluated = on_evaluated
+        self.log = MetricsLog(folder, tensorboard=settings.tensorboard)
         self.batches = PairBatches(pairs, settings, device)
+        if settings.early_stop and not len(self.batches.held_out):
+            raise TrainingError(
+                "[train] early_stop watches held-out pairs, and none are held out; "
+                "set [pairs] held_out above 0, or early_stop = 0"
+            )
+        self.plateau = Plateau(settings.early_stop, settings.early_stop_delta)
         self.total = settings.total_steps(len(self.batches.training))
         torch.manual_seed(settings.seed)
         self.networks = Networks(network, settings, pairs.canvas.size_px, device)
@@ -125,16 +135,15 @@ class _Run:
         self.best: float | None = None
         self.interrupted = False
         self.whole = True
-        """No step is under way."""
-        self.clock = time.monotonic()
-        self.clock_step = 0
+        """No step and no evaluation is under way."""
+        self.speed = Speed(0)
 
     def clear(self) -> None:
         """Remove what an earlier training left, so that nothing old is taken for this one's."""
-        for name in (LATEST, BEST, STATE, METRICS):
-            path = self.folder / name
+        for path in [*(self.folder / name for name in (LATEST, BEST, STATE)), *step_files(self.folder).values()]:
             with writing(path):
                 path.unlink(missing_ok=True)
+        self.log.clear()
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -156,27 +165,44 @@ class _Run:
         self.sums = {name: (total, number) for name, (total, number) in state["sums"].items()}
         self.figures = dict(state["figures"])
         self.best = state["best"]
-        self._cut_metrics()
+        self.plateau.restore(state["plateau"])
+        self.log.cut(self.step)
 
     def run(self) -> TrainResult:
-        self.clock, self.clock_step = time.monotonic(), self.step
+        self.speed = Speed(self.step)
         with self._interruptible():
             try:
-                while self.step < self.total:
+                while self.step < self.total and not self.plateau.reached:
                     self._one_step()
                     if self.interrupted:
                         raise KeyboardInterrupt
                 if not (self.folder / LATEST).exists():
                     self._evaluate_and_save()
             except KeyboardInterrupt:
-                # A first signal lets the step end; a second one may tear it, and torn weights are not kept.
+                # A first signal lets the step and its evaluation end. A second one may tear them: torn weights
+                # are not kept, and an evaluation left out would make the resumed run another one.
                 if self.whole:
                     self._save()
                 raise
+            finally:
+                self.log.close()
         best = self.folder / BEST
         chosen = best if best.exists() else self.folder / LATEST
         figures = read_header(chosen).figures
-        return TrainResult(checkpoint=chosen, step=self.step, figures=figures, skipped_steps=self.skipped_steps)
+        return TrainResult(
+            checkpoint=chosen,
+            step=self.step,
+            figures=figures,
+            skipped_steps=self.skipped_steps,
+            ended=self._ended() if self.step < self.total else "",
+        )
+
+    def _ended(self) -> str:
+        return (
+            f"stopped early at step {self.step} of {self.total}: {self.plateau.waited} evaluations in a row "
+            f"did not raise the held-out score (SSIM - ink L1, {self.plateau.best or 0.0:.4f}) "
+            f"by more than {self.plateau.delta:g}"
+        )
 
     def _one_step(self) -> None:
         settings, networks = self.settings, self.networks
@@ -193,7 +219,8 @@ class _Run:
         self.whole = False
         figures, counted = networks.update(self.step, batches, noise_std)
         self.step += 1
-        self.whole = True
+        evaluates = self.step % settings.evaluate_every == 0 or self.step == self.total
+        self.whole = not evaluates
         if counted:
             self.bad_in_a_row = 0
             for name, value in figures.items():
@@ -207,8 +234,9 @@ class _Run:
             self._log(
                 epoch, {**means, "lambda_adv": lambda_adv, "lr_generator": rates[0], "lr_discriminator": rates[1]}
             )
-        if self.step % settings.evaluate_every == 0 or self.step == self.total:
+        if evaluates:
             self._evaluate_and_save()
+            self.whole = True
 
     def _note_bad_step(self) -> None:
         self.skipped_steps += 1
@@ -220,72 +248,39 @@ class _Run:
             )
 
     def _log(self, epoch: int, figures: dict[str, float]) -> None:
-        now = time.monotonic()
-        images = (self.step - self.clock_step) * self.settings.batch_size * self.settings.accumulate
-        speed = images / max(now - self.clock, 1e-9)
-        self.clock, self.clock_step = now, self.step
+        speed = self.speed.images_per_second(self.step, self.settings.batch_size * self.settings.accumulate)
         line: dict[str, Any] = {
             "step": self.step,
             "epoch": epoch,
-            **{name: _rounded(value) for name, value in figures.items()},
+            **figures,
             "skipped_steps": self.skipped_steps,
             "images_per_second": round(speed, 1),
         }
-        self._append(line)
+        self.log.append(line)
         if self.on_progress is not None:
             self.on_progress(self.step, self.total, line)
-
-    def _append(self, line: dict[str, Any]) -> None:
-        path = self.folder / METRICS
-        with writing(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-    def _cut_metrics(self) -> None:
-        """Drop the lines after the step that training resumes from, and a last line cut short."""
-        path = self.folder / METRICS
-        if not path.exists():
-            return
-        kept = []
-        for text in path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(text)["step"] <= self.step:
-                    kept.append(text + "\n")
-            except (ValueError, KeyError, TypeError):
-                continue
-        write_text(path, "".join(kept))
 
     def _evaluate_and_save(self) -> None:
         """Measure on the held-out pairs, then save; the best is judged by those figures."""
         started = time.monotonic()
         if len(self.batches.held_out):
-            self.figures = self._evaluate()
-            self._append({"step": self.step, "held_out": {k: _rounded(v) for k, v in self.figures.items()}})
+            found = evaluate(self.networks.mean, self.batches, self.pairs.codepoints, self.settings.batch_size)
+            self.figures = found.figures
+            if self.on_sample is not None:
+                self.on_sample(self.step, found.source, found.generated, found.truth)
+            self.log.append({"step": self.step, "held_out": self.figures})
             reached = score(self.figures)
             if math.isfinite(reached) and (self.best is None or reached > self.best):
                 self.best = reached
                 self._save_generator(BEST)
+            self.plateau.saw(reached)
+        if self.settings.keep_checkpoints:
+            self._save_generator(step_name(self.step))
+            prune(self.folder, self.settings.keep_checkpoints)
         self._save()
-        self.clock += time.monotonic() - started
-
-    @torch.inference_mode()
-    def _evaluate(self) -> dict[str, float]:
-        held_out, mean = self.batches.held_out, self.networks.mean
-        shown = set(held_out[np.linspace(0, len(held_out) - 1, min(SAMPLE_GLYPHS, len(held_out))).astype(int)].tolist())
-        sums: dict[str, float] = {}
-        sheet: list[tuple[Images, Images, Images]] = []
-        size = self.settings.batch_size
-        for start in range(0, len(held_out), size):
-            indices = held_out[start : start + size]
-            source, target, style_index = self.batches.pick(indices)
-            fake = mean(source, style_index)
-            for name, values in fidelity(to_ink(fake), to_ink(target)).items():
-                sums[name] = sums.get(name, 0.0) + float(values.sum())
-            rows = [row for row, index in enumerate(indices.tolist()) if index in shown]
-            sheet.append((to_ink8(source[rows]), to_ink8(fake[rows]), to_ink8(target[rows])))
-        if self.on_sample is not None:
-            sources, fakes, truths = (np.concatenate(column) for column in zip(*sheet, strict=True))
-            self.on_sample(self.step, sources, fakes, truths)
-        return {name: value / len(held_out) for name, value in sums.items()}
+        if self.on_evaluated is not None:
+            self.on_evaluated(self.step)
+        self.speed.leave_out(time.monotonic() - started)
 
     def _save(self) -> None:
         state = {
@@ -298,6 +293,7 @@ class _Run:
             "sums": self.sums,
             "figures": self.figures,
             "best": self.best,
+            "plateau": self.plateau.state(),
             "balance": self.networks.balance.state(),
         }
         save_state(self.folder / STATE, self.networks.groups(), state)
@@ -343,8 +339,3 @@ class _Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _rounded(value: float) -> float | None:
-    """Six digits, so that files stay short; None for what is not finite, since JSON has no NaN."""
-    return float(f"{value:.6g}") if math.isfinite(value) else None
