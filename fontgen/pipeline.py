@@ -13,6 +13,7 @@ from fontgen.recipe import Recipe, save_resolved
 from fontgen.report import Report
 from fontgen.stages import inputs, neural, outputs, repair
 from fontgen.stages.build import Build, Stage
+from fontgen.stages.forecast import forecast
 from fontgen.talk import Talk
 from fontgen.workspace import Workspace, fingerprint
 
@@ -73,6 +74,19 @@ def _step(build: Build, stage: Stage, mark: str, forced: bool) -> Step:
         return Step(stage, mark, True, "not finished" if folder.path.exists() else "not made yet")
     same = manifest.get("fingerprint") == mark
     return Step(stage, mark, True, "a file of it is gone" if same else "its inputs changed")
+
+
+def plan_lines(build: Build, *, from_stage: str | None = None) -> list[str]:
+    """What a build would do, one line a stage: whether it runs, why, and on how many glyphs."""
+    steps = plan(build, from_stage=from_stage)
+    running = {step.stage.name for step in steps if step.runs}
+    counts = forecast(build, running, {step.stage.name for step in steps if step.afresh})
+    lines = []
+    for step in steps:
+        name = step.stage.name
+        glyphs = f": {counts[name]}" if name in counts else ""
+        lines.append(f"{'run ' if step.runs else 'keep'} {name:<10} {step.why}{glyphs}")
+    return lines
 
 
 def run(build: Build, *, from_stage: str | None = None, until: str | None = None) -> int:

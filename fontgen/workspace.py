@@ -14,7 +14,7 @@ from typing import Any
 
 from fontgen import __version__
 from fontgen.errors import WorkspaceError, codepoint_name, writing
-from fontgen.files import read_json, write_json, write_text
+from fontgen.files import PARTIAL, read_json, remove_partial, write_json, write_text
 
 STAGE = "stage.json"
 JOURNAL = "glyphs.jsonl"
@@ -84,6 +84,7 @@ class StageFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             for name in (STAGE, JOURNAL, RUN) if afresh else (STAGE,):
                 (self.path / name).unlink(missing_ok=True)
+            remove_partial(self.path.rglob(PARTIAL))
 
     def finish(
         self, mark: str, figures: Mapping[str, Any], files: Iterable[str] = (), failed: Mapping[int, str] | None = None
@@ -114,12 +115,16 @@ class StageFolder:
                     continue  # the last line of a run that was cut off
         return keys
 
-    def stale_glyphs(self, keys: Mapping[int, str], file_of: Callable[[int], Path]) -> list[int]:
-        """Codepoints whose key is not the recorded one or whose file is gone; files of others are removed."""
+    def find_stale(self, keys: Mapping[int, str], file_of: Callable[[int], Path]) -> list[int]:
+        """Codepoints whose key is not the recorded one or whose file is gone."""
         known = self.glyph_keys()
-        for codepoint in known.keys() - keys.keys():
+        return [c for c, key in keys.items() if known.get(c) != key or not file_of(c).exists()]
+
+    def stale_glyphs(self, keys: Mapping[int, str], file_of: Callable[[int], Path]) -> list[int]:
+        """What `find_stale` finds, taken out of the journal; files of glyphs without a key are removed."""
+        for codepoint in self.glyph_keys().keys() - keys.keys():
             file_of(codepoint).unlink(missing_ok=True)
-        stale = [c for c, key in keys.items() if known.get(c) != key or not file_of(c).exists()]
+        stale = self.find_stale(keys, file_of)
         lost = set(stale)
         self._write_journal({c: key for c, key in keys.items() if c not in lost})
         return stale
@@ -168,6 +173,7 @@ class Workspace:
         try:
             _lock_or_raise(handle, path)
             with writing(path):
+                remove_partial(self.root.glob(PARTIAL))
                 os.ftruncate(handle, 0)
                 os.write(handle, json.dumps({"pid": os.getpid()}).encode("ascii"))
             yield

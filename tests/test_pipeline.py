@@ -203,17 +203,58 @@ def test_a_stage_that_is_not_one_is_refused_with_their_names(built: Project) -> 
     assert result.stderr == f"error: unknown stage 'tracing'; the stages are {', '.join(STAGE_NAMES)}\n"
 
 
-def test_a_dry_run_says_what_would_run_and_runs_nothing(built: Project, tmp_path: Path) -> None:
-    fresh = make_project(tmp_path / "fresh")
-    result = fresh.run("--dry-run")
+def dry(project: Project, *arguments: str) -> dict[str, str]:
+    """Stage -> what a dry run says of it, for the stages that would run."""
+    result = project.run("--dry-run", *arguments)
     assert result.exit_code == 0, result.output
-    assert [line.split() for line in result.stdout.splitlines()] == [
-        ["run", name, "not", "made", "yet"] for name in STAGE_NAMES
-    ]
+    lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
+    assert [name for _, name, _ in lines] == list(STAGE_NAMES)
+    return {name: why for mark, name, why in lines if mark == "run"}
+
+
+BY_GLYPH = ("source", "infer", "clean", "gate", "trace", "assemble")
+
+
+def test_a_dry_run_says_what_would_run_on_how_many_glyphs_and_runs_nothing(built: Project, tmp_path: Path) -> None:
+    fresh = make_project(tmp_path / "fresh")
+    expected = {name: "not made yet" + ": 7 of 7 glyphs" * (name in BY_GLYPH) for name in STAGE_NAMES}
+    assert dry(fresh) == expected
     assert not fresh.out.exists()
-    assert {line.split()[0] for line in built.run("--dry-run").stdout.splitlines()} == {"keep"}
-    lines = built.run("--dry-run", "--from", "proof").stdout.splitlines()
-    assert [line.split()[1] for line in lines if line.startswith("run")] == ["proof"]
+    assert dry(built) == {}
+    assert dry(built, "--from", "proof") == {"proof": "asked for"}
+
+
+def test_a_dry_run_counts_what_the_run_then_does(project: Project) -> None:
+    project.write(want=EVERYTHING.replace(chr(NEW[1]), ""))
+    assert project.run().exit_code == 0
+    project.write()
+    planned = dry(project)
+    assert "train" not in planned
+    assert {name: planned[name] for name in ("source", "infer", "clean", "trace")} == dict.fromkeys(
+        ("source", "infer", "clean", "trace"), "its inputs changed: 1 of 7 glyphs"
+    )
+    result = project.run()
+    assert drawn(result.stderr) == "infer: 1 done"
+    assert ran(result) == list(planned)
+    # a font of another name: no glyph is drawn, repaired or traced
+    project.write(family="Other")
+    assert dry(project) == {
+        "assemble": "its inputs changed: 7 of 7 glyphs",
+        **dict.fromkeys(("check", "evaluate", "proof"), "its inputs changed"),
+    }
+    # another checkpoint draws all
+    project.write(train="[train]\nsteps = 2\nbatch_size = 4\nlog_every = 1\n")
+    planned = dry(project)
+    assert planned["infer"] == "its inputs changed: 7 of 7 glyphs"
+    assert "source" not in planned
+
+
+def test_a_dry_run_counts_what_was_made_by_hand(project: Project) -> None:
+    write_ink(project.root / "overrides" / f"U+{NEW[0]:04X}.png", np.full((64, 64), 255, np.uint8))
+    project.recipe.write_text(project.recipe.read_text() + '\n[output]\noverrides = "overrides"\n')
+    planned = dry(project)
+    assert planned["trace"] == "its inputs changed: 1 of 7 glyphs"
+    assert "clean" not in planned
 
 
 def test_the_charset_of_the_command_line_goes_before_the_recipe_s(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,34 @@ def make_project(root: Path) -> Project:
     project = Project(root)
     project.write()
     return project
+
+
+def tiny_checkpoint(path: Path) -> Path:
+    """A generator that was never trained, for builds without training: it draws the source, a little worn."""
+    import torch
+
+    from fontgen.canvas import Canvas, Placement
+    from fontgen.zi2zi.checkpoint import save_generator
+    from fontgen.zi2zi.generator import Generator
+    from fontgen.zi2zi.header import CheckpointHeader
+    from fontgen.zi2zi.network_settings import NetworkSettings
+
+    table = tomllib.loads(RECIPE.format(want="x", family="x"))["network"]
+    network, canvas = NetworkSettings.model_validate(table), Canvas(size_px=64)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        generator = Generator(network, canvas.size_px)
+    placement = Placement(scale=0.98, dx_em=0.004, dy_em=-0.002)
+    header = CheckpointHeader(
+        network=network,
+        canvas=canvas,
+        styles=["Zen Maru Gothic Bold"],
+        step=0,
+        pairs="",
+        metadata={"placements": {"0": placement.to_json()}, "fit": "em"},
+    )
+    save_generator(path, generator, header)
+    return path
 
 
 def ran(result: Result) -> list[str]:

@@ -59,7 +59,7 @@ def init(source: Path, target: Path, recipe: Path | None, force: bool) -> None:
 @device_option
 @click.option("--from", "from_stage", metavar="STAGE", help="Run this stage and all after it, even if unchanged.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when the gate suspects a glyph.")
-@click.option("--dry-run", is_flag=True, help="Only say which stages would run, and why.")
+@click.option("--dry-run", is_flag=True, help="Only say which stages would run, on how many glyphs, and why.")
 @quiet_option
 def build(
     recipe: Path | None,
@@ -77,13 +77,13 @@ def build(
     fontgen build pipelines/demo.toml
     fontgen build my-font.toml --charset big5 --output build/big5
     """
-    from fontgen.pipeline import plan, run, summary_lines
+    from fontgen.pipeline import plan_lines, run, summary_lines
     from fontgen.stages.repair import suspects
 
     job = _build(recipe, output=output, device=device, want=want, quiet=quiet)
     if dry_run:
-        for step in plan(job, from_stage=from_stage):
-            click.echo(f"{'run ' if step.runs else 'keep'} {step.stage.name:<10} {step.why}")
+        for line in plan_lines(job, from_stage=from_stage):
+            click.echo(line)
         return
     status = run(job, from_stage=from_stage)
     for line in summary_lines(job):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,22 +62,9 @@ def trace_folder(
     that fails (a damaged image, or no ink where the codepoint is not white space) is counted in the report
     and gets no SVG.
     """
-    settings = settings or TraceSettings()
     report = Report("trace")
     known = outline_records(output)
-    key = f"{_TRACER_VERSION} {folder.canvas.to_json()} {settings.model_dump_json()}"
-    jobs = (
-        _Job(
-            codepoint=codepoint,
-            image=path,
-            svg=output / svg_name(codepoint),
-            canvas=folder.canvas,
-            settings=settings,
-            settings_key=key,
-            known=known.get(codepoint),
-        )
-        for codepoint, path in folder.files.items()
-    )
+    jobs = _jobs(folder, output, settings or TraceSettings(), known)
     records: dict[int, dict[str, Any]] = {}
     traced = points = 0
     for outcome in parallel_map(_trace_file, jobs, workers=workers):
@@ -102,6 +89,28 @@ def trace_folder(
     )
     report.figures = {"traced": traced, "kept": len(records) - traced, "points": points}
     return report
+
+
+def _jobs(
+    folder: ImageFolder, output: Path, settings: TraceSettings, known: Mapping[int, dict[str, Any]]
+) -> Iterator[_Job]:
+    key = f"{_TRACER_VERSION} {folder.canvas.to_json()} {settings.model_dump_json()}"
+    for codepoint, path in folder.files.items():
+        yield _Job(
+            codepoint=codepoint,
+            image=path,
+            svg=output / svg_name(codepoint),
+            canvas=folder.canvas,
+            settings=settings,
+            settings_key=key,
+            known=known.get(codepoint),
+        )
+
+
+def stale_outlines(folder: ImageFolder, output: Path, settings: TraceSettings) -> list[int]:
+    """Codepoints that `trace_folder` would trace, rather than keep."""
+    known = outline_records(output)
+    return [job.codepoint for job in _jobs(folder, output, settings, known) if not _stands(job, _source(job))]
 
 
 def read_outline_folder(path: Path) -> Iterator[tuple[int, Outline]]:
@@ -145,10 +154,19 @@ def outline_records(root: Path) -> dict[int, dict[str, Any]]:
     return {int(name[2:], 16): dict(record) for name, record in data["glyphs"].items()}
 
 
+def _source(job: _Job) -> str:
+    """Digest of all that the outline depends on. Raises FileNotFoundError without an image."""
+    return hashlib.sha256(job.settings_key.encode() + job.image.read_bytes()).hexdigest()[:16]
+
+
+def _stands(job: _Job, source: str) -> bool:
+    return job.known is not None and job.known.get("source") == source and job.svg.exists()
+
+
 def _trace_file(job: _Job) -> _Outcome:
     try:
-        source = hashlib.sha256(job.settings_key.encode() + job.image.read_bytes()).hexdigest()[:16]
-        if job.known is not None and job.known.get("source") == source and job.svg.exists():
+        source = _source(job)
+        if job.known is not None and _stands(job, source):
             return _Outcome(job.codepoint, job.known, traced=False)
         outline = trace_image(job.image, job.codepoint, job.canvas, job.settings)
         write_bytes(job.svg, svg_text(outline, UNITS_PER_EM).encode())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from fontgen.canvas import Canvas, Placement
 from fontgen.charset import BLOCKS, parse_charset
 from fontgen.errors import CharsetError, FontError, codepoint_name
 from fontgen.files import read_json, write_json
-from fontgen.fonts.face import FontRef, is_whitespace, open_face
+from fontgen.fonts.face import FontRef, GlyphState, is_whitespace, open_face
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.calibrate import Calibration, calibrate, calibration_sample, placement_difference_px
 from fontgen.glyphs.pairs import PAIRS, PairJob, Style, sample, target_jobs, write_pairs
@@ -36,44 +37,52 @@ def _charset_inputs(build: Build) -> Any:
     return [list(build.wanted), build.hashes_of("source", "target.")]
 
 
-def _run_charset(build: Build, folder: StageFolder) -> Outcome:
+@dataclass(frozen=True)
+class Fates:
+    """What becomes of each wanted character, in the order of the wanted set."""
+
+    wanted: list[int]
+    kept: list[int]
+    """The target has them."""
+    generate: list[int]
+    blank: list[int]
+    """White space, taken over from the source."""
+    lacking: dict[int, GlyphState]
+    """In neither font; with what the source fonts have instead of a glyph."""
+
+
+def fates(build: Build) -> Fates:
+    """Look every wanted character up in the fonts."""
     existing = set(_target_codepoints(build, 0))
-    wanted = build.wanted
-    missing = [c for c in wanted if c not in existing]
+    missing = [c for c in build.wanted if c not in existing]
     resolution = build.stack.resolve(missing)
-    blank = [c for c in missing if c in resolution.refs and is_whitespace(c)]
-    generate = [c for c in missing if c in resolution.refs and not is_whitespace(c)]
-    lacking = {c: state for c, state in resolution.lacking.items() if not is_whitespace(c)}
-    if not generate and not blank:
-        raise CharsetError(_nothing_to_do(build, len(wanted), lacking))
-    write_json(
-        folder.path / "charset.json",
-        {
-            "wanted": _names(wanted),
-            "kept": _names([c for c in wanted if c in existing]),
-            "generate": _names(generate),
-            "blank": _names(blank),
-            "lacking": {codepoint_name(c): state for c, state in lacking.items()},
-        },
+    return Fates(
+        wanted=list(build.wanted),
+        kept=[c for c in build.wanted if c in existing],
+        generate=[c for c in missing if c in resolution.refs and not is_whitespace(c)],
+        blank=[c for c in missing if c in resolution.refs and is_whitespace(c)],
+        lacking={c: state for c, state in resolution.lacking.items() if not is_whitespace(c)},
     )
-    report = Report("charset", done=[*generate, *blank], figures={})
-    for codepoint, state in lacking.items():
+
+
+def _run_charset(build: Build, folder: StageFolder) -> Outcome:
+    found = fates(build)
+    if not found.generate and not found.blank:
+        raise CharsetError(_nothing_to_do(build, len(found.wanted), found.lacking))
+    lacking = {codepoint_name(c): state for c, state in found.lacking.items()}
+    named = {key: _names(getattr(found, key)) for key in ("wanted", "kept", "generate", "blank")}
+    write_json(folder.path / "charset.json", {**named, "lacking": lacking})
+    report = Report("charset", done=[*found.generate, *found.blank], figures={})
+    for codepoint, state in found.lacking.items():
         report.add_failed(codepoint, f"{_STATE_TEXT[state]} in the source fonts and missing in the target")
     build.reports["charset"] = report
-    figures = {
-        "wanted": len(wanted),
-        "kept": sum(c in existing for c in wanted),
-        "generate": len(generate),
-        "blank": len(blank),
-        "lacking": len(lacking),
-    }
-    return Outcome(figures, ["charset.json"])
+    return Outcome({key: len(names) for key, names in {**named, "lacking": lacking}.items()}, ["charset.json"])
 
 
 _STATE_TEXT = {"missing": "missing", "blank": "blank", "tofu": "a placeholder (tofu)"}
 
 
-def _nothing_to_do(build: Build, wanted: int, lacking: dict[int, Any]) -> str:
+def _nothing_to_do(build: Build, wanted: int, lacking: Mapping[int, GlyphState]) -> str:
     if lacking:
         shown = " ".join(codepoint_name(c) for c in list(lacking)[:8])
         return (
@@ -277,15 +286,21 @@ def _source_inputs(build: Build) -> Any:
     return [build.hashes_of("source", "infer."), build.recipe.fit]
 
 
-def _run_source(build: Build, folder: StageFolder) -> Outcome:
+def source_keys(build: Build, codepoints: Iterable[int]) -> tuple[dict[int, str], dict[int, FontRef]]:
+    """Key and font of each source glyph. Reads the calibration or the checkpoint."""
     canvas, placement = build.geometry()
-    codepoints = read_charset(build)["generate"]
     refs = FontStack(build.stack.refs).resolve(codepoints).refs
     hashes = {
         font_ref(font): build.input_hashes[f"source.fonts.{i}"] for i, font in enumerate(build.recipe.source.fonts)
     }
     shared = fingerprint(canvas.to_json(), placement.to_json(), build.recipe.fit)
     keys = {c: fingerprint(shared, hashes[ref], ref.face_index, ref.location) for c, ref in refs.items()}
+    return keys, refs
+
+
+def _run_source(build: Build, folder: StageFolder) -> Outcome:
+    canvas, placement = build.geometry()
+    keys, refs = source_keys(build, read_charset(build)["generate"])
     stale = stale_images(folder, keys)
     report = build.reports["source"] = Report("source")
     # with nothing to draw the manifest still has to lose the characters that are no longer wanted

@@ -126,6 +126,12 @@ def _infer_inputs(build: Build) -> Any:
     return [build.hashes_of("infer."), build.recipe.target.label, build.recipe.infer.passes]
 
 
+def infer_keys(build: Build, source_keys: Mapping[int, str]) -> dict[int, str]:
+    """Key of each drawn glyph, from that of its source. Reads the checkpoint."""
+    shared = fingerprint(file_hash(build.checkpoint()), build.recipe.target.label, build.recipe.infer.passes)
+    return {c: fingerprint(shared, key) for c, key in source_keys.items()}
+
+
 def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     from fontgen.zi2zi.device import resolve_device
     from fontgen.zi2zi.infer import infer_images
@@ -134,8 +140,7 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     canvas, _ = build.geometry()
     source = ImageFolder.open(build.folder("source").path)
     source_keys = build.folder("source").glyph_keys()
-    shared = fingerprint(file_hash(checkpoint), build.recipe.target.label, build.recipe.infer.passes)
-    keys = {c: fingerprint(shared, source_keys[c]) for c in source}
+    keys = infer_keys(build, {c: source_keys[c] for c in source})
     stale = stale_images(folder, keys)
     options: dict[str, Any] = {
         "style_index": build.recipe.target.label,

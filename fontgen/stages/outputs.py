@@ -54,7 +54,7 @@ def _trace_inputs(build: Build) -> Any:
 _GENRE_GLYPHS = 60
 
 
-def _settings(build: Build) -> TraceSettings:
+def trace_settings(build: Build) -> TraceSettings:
     """The recipe's settings; genre auto becomes what the target font's own outlines say."""
     settings, base = build.recipe.trace, build.recipe.target.font
     if settings.genre != "auto" or base is None:
@@ -64,16 +64,23 @@ def _settings(build: Build) -> TraceSettings:
     units = font["head"].unitsPerEm
     chosen = calibration_sample(sorted(cmap))[:_GENRE_GLYPHS]
     genre = measure_genre(glyph_outline(glyphs, cmap[c], units_per_em=units) for c in chosen)
-    build.talk.line(f"  genre {genre}, by the target font's own outlines")
     return settings.model_copy(update={"genre": genre})
 
 
-def _run_trace(build: Build, folder: StageFolder) -> Outcome:
+def images_to_trace(build: Build) -> tuple[ImageFolder, set[int]]:
+    """The cleaned images on the canvas that takes out the shift, and the codepoints whose image was made by hand."""
     images = ImageFolder.open(build.folder("clean").path)
-    images = replace(images, canvas=registered_canvas(build, images.canvas))
     by_hand = {c: path for c, path in _overrides(build, ".png").items() if c in images.files}
-    images.files.update(by_hand)
-    report = trace_folder(images, folder.path, _settings(build))
+    files = images.files | by_hand
+    return replace(images, canvas=registered_canvas(build, images.canvas), files=files), set(by_hand)
+
+
+def _run_trace(build: Build, folder: StageFolder) -> Outcome:
+    images, by_hand = images_to_trace(build)
+    settings = trace_settings(build)
+    if build.recipe.trace.genre != settings.genre:
+        build.talk.line(f"  genre {settings.genre}, by the target font's own outlines")
+    report = trace_folder(images, folder.path, settings)
     build.reports["trace"] = report
     figures = {**report.figures, "failed": len(report.failed), "by_hand": len(by_hand)}
     if build.target_refs[0] is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,16 @@ def _clean_inputs(build: Build) -> Any:
     return build.recipe.clean.model_dump(mode="json")
 
 
+def clean_keys(build: Build, infer_keys: Mapping[int, str]) -> dict[int, str]:
+    """Key of each cleaned glyph, from that of the drawn one."""
+    return {c: fingerprint(key, _clean_inputs(build), CLEAN_VERSION) for c, key in infer_keys.items()}
+
+
 def _run_clean(build: Build, folder: StageFolder) -> Outcome:
     images = ImageFolder.open(build.folder("infer").path)
     source = ImageFolder.open(build.folder("source").path)
     drawn = build.folder("infer").glyph_keys()
-    keys = {c: fingerprint(drawn[c], _clean_inputs(build), CLEAN_VERSION) for c in images}
+    keys = clean_keys(build, {c: drawn[c] for c in images})
     stale = stale_images(folder, keys)
     report = build.reports["clean"] = Report("clean")
     for batch in folder.in_batches(keys, stale):
