@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fontgen.zi2zi.norms import InstanceNorm
+
 LEAK = 0.2
 """Slope of every LeakyReLU of zi2zi."""
 
@@ -18,7 +20,7 @@ _INITIAL_STD = 0.02
 def make_norm(kind: str, channels: int) -> nn.Module:
     """The normalisation called `kind`; InstanceNorm carries no affine parameters."""
     if kind == "instance":
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm(channels)
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     if kind == "group":

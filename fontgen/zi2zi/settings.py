@@ -45,10 +45,16 @@ class TrainSettings(Settings):
     """Source and target are shifted together by up to this much."""
     augment_scale: float = Field(default=0.0, ge=0.0, le=0.5)
     """Source and target are scaled together by up to this fraction. Nothing is ever mirrored."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: autocast, about twice as fast where the hardware has it."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """bf16: autocast, several times as fast where the hardware has it; fp16: the same with a loss scale, for
+    GPUs without bf16."""
     channels_last: bool = True
     """Memory layout; faster on nearly every machine."""
+    fused: bool = True
+    """Each optimizer updates all weights in one kernel."""
+    compile: Literal["off", "inductor", "aot_eager"] = "off"
+    """torch.compile for both networks, never for the R1 penalty. inductor needs a C++ compiler, or Triton on a
+    GPU, and minutes at the start; aot_eager only traces, to find faults."""
     seed: int = Field(default=1, ge=0)
     """Same seed, settings and machine: same weights, to the last bit."""
     max_bad_steps: int = Field(default=20, ge=1)

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from fontgen.zi2zi.balance import Balance
 from fontgen.zi2zi.checkpoint import load_weights, optimizer_tensors, restore_optimizer
 from fontgen.zi2zi.data import Batch
-from fontgen.zi2zi.discriminator import Discriminator
+from fontgen.zi2zi.discriminator import Discriminator, Verdict
+from fontgen.zi2zi.distributed import ALONE, Team
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.network_settings import NetworkSettings
-from fontgen.zi2zi.objective import Objective, Parts
+from fontgen.zi2zi.objective import Objective, Parts, noisy
+from fontgen.zi2zi.passes import Drawing, Judging, compiled
+from fontgen.zi2zi.precision import Precision
 from fontgen.zi2zi.settings import TrainSettings
 
 _BETAS = (0.5, 0.999)
@@ -29,32 +34,60 @@ _BETAS = (0.5, 0.999)
 class Networks:
     """Generator, discriminator, their optimizers and the running mean of the generator."""
 
-    def __init__(self, network: NetworkSettings, settings: TrainSettings, size_px: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        settings: TrainSettings,
+        size_px: int,
+        device: torch.device,
+        team: Team = ALONE,
+    ) -> None:
         self.settings = settings
         self.device = device
+        self.team = team
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.generator = Generator(network, size_px).to(device).to(memory_format=layout)
         self.discriminator = Discriminator(network, size_px).to(device).to(memory_format=layout)
         self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
         """The running mean of the generator's weights: the network that is evaluated and kept."""
-        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr=settings.lr_generator, betas=_BETAS)
+        self.optimizer_g = torch.optim.Adam(
+            self.generator.parameters(), lr=settings.lr_generator, betas=_BETAS, fused=settings.fused
+        )
         self.optimizer_d = torch.optim.AdamW(
             self.discriminator.parameters(),
             lr=settings.lr_discriminator,
             betas=_BETAS,
             weight_decay=settings.weight_decay_discriminator,
+            fused=settings.fused,
         )
+        self.draw = team.wrap(compiled(Drawing(self.generator), settings.compile), device)
+        self.judge = team.wrap(compiled(Judging(self.discriminator), settings.compile), device)
+        self.precision = Precision(settings.precision, device)
         self.balance = Balance(settings.balance)
         self.objective = Objective(settings)
+        self.stop = False
+
+    @property
+    def _judges_once(self) -> bool:
+        """Whether one verdict on the drawn images serves both networks.
+
+        The discriminator's weights do not change between its losses and the generator's, so neither
+        does its verdict. A compiled backward pass always computes every gradient, and only once.
+        """
+        return self.settings.compile == "off"
 
     def set_rates(self, rate_g: float, rate_d: float) -> None:
         self.optimizer_g.param_groups[0]["lr"] = rate_g
         self.optimizer_d.param_groups[0]["lr"] = rate_d
 
-    def update(self, step: int, batches: Iterable[Batch], noise_std: float) -> tuple[dict[str, float], bool]:
+    def update(
+        self, step: int, batches: Iterable[Batch], noise_std: float, *, stop: bool = False
+    ) -> tuple[dict[str, float], bool]:
         """Make one step over `accumulate` batches: the losses (means over the batches) and whether it counted.
 
         A step whose losses or gradients are not finite leaves every weight and every buffer as it was.
+        `stop` travels with the losses: `self.stop` says afterwards whether any process of the team wants
+        to stop.
         """
         adversary = self.balance.active(step)
         with_d = self.balance.updates_discriminator(step)
@@ -64,19 +97,26 @@ class Networks:
         buffers = [buffer for network in (self.generator, self.discriminator) for buffer in network.buffers()]
         before = [buffer.clone() for buffer in buffers]
         sums: dict[str, Tensor] = {}
-        for batch in batches:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
-                parts_d, parts_g = self._losses(batch, adversary, with_d, penalise, noise_std)
-            for name, (value, _) in (parts_d | parts_g).items():
-                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach().float()
         count = self.settings.accumulate
+        for number, batch in enumerate(batches, 1):
+            with self._gathering(number == count), self.precision.autocast():
+                parts = self._losses(batch, adversary, with_d, penalise, noise_std)
+            for name, (value, _) in parts.items():
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach().float()
+        self.precision.unscale(self.optimizer_g)
+        if with_d:
+            self.precision.unscale(self.optimizer_d)
         names = list(sums)
         # One transfer for all figures and both gradient norms: each would make the device wait.
         norm_g = self._gradient_norm(self.generator)
         norm_d = self._gradient_norm(self.discriminator) if with_d else torch.zeros((), device=self.device)
-        *values, size_g, size_d = torch.stack([*(sums[name] / count for name in names), norm_g, norm_d]).tolist()
+        wish = torch.full((), float(stop), device=self.device)
+        figures_N = torch.stack([*(sums[name] / count for name in names), norm_g, norm_d, wish])
+        *values, size_g, size_d, wishes = self.team.mean(figures_N).tolist()
+        self.stop = wishes > 0.0
         figures = dict(zip(names, values, strict=True))
         figures["gradient"] = size_g
+        self.precision.settle()
         if not all(_finite(value) for value in [*values, size_g, size_d]):
             self.optimizer_g.zero_grad(set_to_none=True)
             self.optimizer_d.zero_grad(set_to_none=True)
@@ -95,29 +135,55 @@ class Networks:
         self._follow(step)
         return figures, True
 
-    def _losses(
-        self, batch: Batch, adversary: bool, with_d: bool, penalise: bool, noise_std: float
-    ) -> tuple[Parts, Parts]:
-        """Losses and weights of discriminator and generator; their gradients are added to the networks'."""
-        objective = self.objective
-        fake, encoding = self.generator.draw(batch.source_B1HW, batch.style_index_B)
-        parts_d: Parts = {}
-        if with_d:
-            self.discriminator.requires_grad_(True)
-            parts_d = objective.of_discriminator(self.discriminator, batch, fake.detach(), penalise, noise_std)
-            self._backward(parts_d)
-        parts = objective.of_drawing(self.generator, batch, fake, encoding)
-        if adversary:
-            # The generator's losses pass through the discriminator, which they leave alone.
-            self.discriminator.requires_grad_(False)
-            parts |= objective.of_deceiving(self.discriminator, batch, fake, self.balance.lambda_adv, noise_std)
-        self._backward(parts)
-        return parts_d, parts
+    @contextmanager
+    def _gathering(self, last: bool) -> Iterator[None]:
+        """Gradients are averaged over the team once, with the last batch of a step."""
+        with ExitStack() as stack:
+            for module in (self.draw, self.judge):
+                if isinstance(module, DistributedDataParallel) and not last:
+                    stack.enter_context(module.no_sync())
+            yield
 
-    def _backward(self, parts: Parts) -> None:
-        if parts:
-            total = torch.stack([value.float() * weight for value, weight in parts.values()]).sum()
-            torch.autograd.backward(total / self.settings.accumulate)
+    def _losses(self, batch: Batch, adversary: bool, with_d: bool, penalise: bool, noise_std: float) -> Parts:
+        """Losses and weights of both networks; their gradients are added to the networks'."""
+        objective, discriminator = self.objective, self.discriminator
+        source, target, style_index = batch
+        fake, encoding, known = self.draw(source, style_index, target if objective.compares_encodings else None)
+        seen_true, seen_fake = noisy(target, noise_std), noisy(fake, noise_std)
+        parts_d: Parts = {}
+        true_verdict: Verdict | None = None
+        fake_verdict: Verdict | None = None
+        if with_d:
+            discriminator.requires_grad_(True)
+            shown = seen_fake if self._judges_once else seen_fake.detach()
+            true_verdict, fake_verdict = self.judge(source, seen_true, shown)
+            parts_d = objective.of_discriminator(batch, true_verdict, fake_verdict)
+            if penalise:
+                parts_d |= objective.of_slope(discriminator, batch)
+            # Every output takes part, since DistributedDataParallel waits for every weight.
+            self._backward(parts_d, discriminator, keep=self._judges_once, also=(true_verdict, fake_verdict))
+            parts_d = {name: (value.detach(), weight) for name, (value, weight) in parts_d.items()}
+            true_verdict = _detached(true_verdict)
+        parts = objective.of_drawing(batch, fake, encoding, known)
+        if adversary:
+            if fake_verdict is None or not self._judges_once:
+                # The generator's losses pass through the discriminator, which they leave alone.
+                discriminator.requires_grad_(False)
+                fake_verdict = discriminator(source, seen_fake)
+            if true_verdict is None and objective.deceiving_needs_truth:
+                true_verdict = discriminator(source, seen_true)
+            parts |= objective.of_deceiving(batch, fake_verdict, true_verdict, self.balance.lambda_adv)
+        self._backward(parts, self.generator)
+        return parts_d | parts
+
+    def _backward(self, parts: Parts, network: nn.Module, *, keep: bool = False, also: Iterable[Verdict] = ()) -> None:
+        """Add the gradients of weighted losses to those of one network; `keep` the graph for another pass."""
+        total = torch.stack([value.float() * weight for value, weight in parts.values()]).sum()
+        if self.team.size > 1:
+            total = total + sum(0.0 * (verdict.truth_B1.sum() + verdict.style_BS.sum()) for verdict in also)
+        weights = [p for p in network.parameters() if p.requires_grad]
+        loss = self.precision.scaled(total / self.settings.accumulate)
+        torch.autograd.backward(loss, inputs=weights, retain_graph=keep)
 
     def _gradient_norm(self, network: nn.Module) -> Tensor:
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -173,3 +239,7 @@ def learning_rates(settings: TrainSettings, step: int, total: int, epoch: int) -
 
 def _finite(value: float) -> bool:
     return value - value == 0.0
+
+
+def _detached(verdict: Verdict) -> Verdict:
+    return Verdict(verdict.truth_B1.detach(), verdict.style_BS.detach(), [m.detach() for m in verdict.maps])
