@@ -93,7 +93,10 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Take over what `optimizer_tensors` gave; moments get the memory layout of their weights, as fused kernels want."""
+    """Take over what `optimizer_tensors` gave.
+
+    Moments get the memory layout of their weights: fused kernels take it for granted.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for full, tensor in tensors.items():
         index, _, name = full.partition(".")

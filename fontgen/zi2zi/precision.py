@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_FIRST_SCALE = 2.0**10
+"""Of the fp16 losses. torch begins at 2^16 and loses the first steps to overflow: L1's weight is 100 already."""
+
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -16,7 +19,7 @@ class Precision:
     def __init__(self, name: str, device: torch.device) -> None:
         self.device = device
         self.dtype = _DTYPES[name]
-        self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
+        self.scaler = torch.amp.GradScaler(device.type, init_scale=_FIRST_SCALE) if name == "fp16" else None
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

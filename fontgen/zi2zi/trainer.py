@@ -158,6 +158,7 @@ class _Run:
                 "restore the recipe, or train anew without --resume"
             )
         self.networks.restore(groups, state["balance"], path)
+        self.networks.precision.restore(state["precision"])
         self.step = int(state["step"])
         self.batches.sampler.position = int(state["position"])
         self.bad_in_a_row = int(state["bad_in_a_row"])
@@ -295,6 +296,7 @@ class _Run:
             "best": self.best,
             "plateau": self.plateau.state(),
             "balance": self.networks.balance.state(),
+            "precision": self.networks.precision.state(),
         }
         save_state(self.folder / STATE, self.networks.groups(), state)
         self._save_generator(LATEST)
