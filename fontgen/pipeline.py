@@ -97,6 +97,8 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
         steps = plan(build, from_stage=from_stage, until=until)
         if any(step.runs and step.stage.name in {"train", "infer"} for step in steps):
             neural.require_device(build)
+        if any(step.runs and step.stage.name == "train" for step in steps):
+            neural.require_training(build)
         for step in steps:
             name = step.stage.name
             if not step.runs:

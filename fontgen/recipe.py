@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from fontgen.canvas import DEFAULT_DESCENDER_EM, DEFAULT_MARGIN_EM, Canvas, Placement, canvas_from_zi2zi
 from fontgen.errors import FontgenError, RecipeError
@@ -22,20 +22,9 @@ from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.outlines.settings import TraceSettings
 from fontgen.recipe_errors import explain, key_text, line_of
-from fontgen.settings import Settings
+from fontgen.settings import RecipePath, Settings
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.settings import TrainSettings
-
-
-def _absolute(value: Any, info: ValidationInfo) -> Any:
-    folder = (info.context or {}).get("folder")
-    if isinstance(value, str) and folder is not None:
-        return (Path(folder) / value).resolve()
-    return value
-
-
-RecipePath = Annotated[Path, BeforeValidator(_absolute)]
-"""A path written relative to the recipe's folder, absolute once read."""
 
 
 class FontInput(Settings):
@@ -288,6 +277,8 @@ class Recipe(Settings):
             found["truth.font"] = self.truth.font.path
         if self.infer.checkpoint:
             found["infer.checkpoint"] = self.infer.checkpoint
+        elif self.train.losses.perceptual and self.train.losses.perceptual_weights:
+            found["train.losses.perceptual_weights"] = self.train.losses.perceptual_weights
         return found
 
 

@@ -265,7 +265,7 @@ def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: 
         clip_gradient=1.0,
         weight_decay_discriminator=0.1,
         augment_shift_em=0.02,
-        losses=LossSettings(adversarial_kind="relativistic", feature_matching=1.0, dice=1.0, edge=1.0),
+        losses=LossSettings(adversarial_kind="relativistic_pairing", feature_matching=1.0, dice=1.0, edge=1.0),
         balance=BalanceSettings(
             mode="d_loss",
             d_every=2,
@@ -274,6 +274,7 @@ def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: 
             instance_noise=0.1,
             r1=1.0,
             r1_every=3,
+            category_freeze_epochs=3,
         ),
     )
 
@@ -293,3 +294,10 @@ def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: 
         for part in ("whole", "parts")
     ]
     assert timeless[0] == timeless[1]
+    balance = [line for line in timeless[0] if "lambda_adv" in line]
+    assert [line["category_frozen"] for line in balance] == [True] * 3 + [False] * 9
+    assert all("category" in line for line in balance[3:] if "adversarial" in line)
+    assert [line["discriminator_updates"] for line in balance] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert balance[0]["instance_noise"] == 0.1
+    assert balance[-1]["instance_noise"] < 0.01
+    assert {line["emergency_brake"] for line in balance} == {False}

@@ -34,6 +34,17 @@ def require_device(build: Build) -> None:
         resolve_device(build.device)
 
 
+def require_training(build: Build) -> None:
+    """What training lacks must show at once, too. Raises CheckpointError or TrainingError."""
+    from fontgen.zi2zi.metrics import MetricsLog
+    from fontgen.zi2zi.perceptual import find_weights
+
+    settings = build.recipe.train
+    if settings.losses.perceptual:
+        find_weights(settings.losses.perceptual_weights)
+    MetricsLog(build.folder("train").path, tensorboard=settings.tensorboard)
+
+
 # train
 
 
@@ -43,7 +54,9 @@ def _trains(build: Build) -> bool:
 
 def _train_inputs(build: Build) -> Any:
     recipe = build.recipe
-    return [recipe.network.model_dump(mode="json"), recipe.train.decisive(), version("torch")]
+    given = [recipe.network.model_dump(mode="json"), recipe.train.decisive(), version("torch")]
+    weights = build.hashes_of("train.")
+    return [*given, weights] if weights else given
 
 
 def _run_train(build: Build, folder: StageFolder) -> Outcome:
@@ -109,7 +122,9 @@ def _metadata(build: Build) -> dict[str, Any]:
     """What a checkpoint must know to be used alone: placements, fonts and their hashes, the recipe."""
     styles = build.folder("calibrate").figures["styles"]
     fonts = {
-        key: {"file": path.name, "sha256": build.input_hashes[key]} for key, path in build.recipe.input_files().items()
+        key: {"file": path.name, "sha256": build.input_hashes[key]}
+        for key, path in build.recipe.input_files().items()
+        if not key.startswith("train.")
     }
     return {
         "placements": {str(style["label"]): style["placement"] for style in styles},

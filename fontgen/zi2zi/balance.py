@@ -14,6 +14,9 @@ class Balance:
         self.settings = settings
         self.lambda_adv = settings.start
         self.discriminator_updates = 0
+        self.braking = False
+        """The discriminator has exploded, and lambda_adv is down at `emergency`."""
+        self.epoch = 0
 
     @property
     def off(self) -> bool:
@@ -31,8 +34,14 @@ class Balance:
         """Whether the coming discriminator update carries the lazy R1 penalty."""
         return self.settings.r1 > 0 and self.discriminator_updates % self.settings.r1_every == 0
 
+    @property
+    def names_styles(self) -> bool:
+        """Whether the category head is judged by in this epoch, and learns."""
+        return self.epoch >= self.settings.category_freeze_epochs
+
     def begin_epoch(self, epoch: int) -> None:
-        """Mode schedule: take the weight of this epoch."""
+        """Take note of the epoch; in mode schedule, take its weight."""
+        self.epoch = epoch
         if self.settings.mode == "schedule":
             values = (value for limit, value in self.settings.schedule if epoch < limit)
             self.lambda_adv = next(values, self.settings.schedule_end)
@@ -42,15 +51,34 @@ class Balance:
         self.discriminator_updates += 1
         if self.settings.mode != "d_loss":
             return
-        if d_loss > self.settings.emergency_d_loss:
+        self.braking = d_loss > self.settings.emergency_d_loss
+        if self.braking:
             self.lambda_adv = self.settings.emergency
         else:
             values = (value for limit, value in self.settings.d_loss_levels if d_loss < limit)
             self.lambda_adv = next(values, self.settings.d_loss_above)
 
+    def figures(self, step: int) -> dict[str, float | bool]:
+        """What the log says about step `step`: every state that is not a plain setting."""
+        on = self.active(step)
+        found: dict[str, float | bool] = {
+            "lambda_adv": self.lambda_adv if on else 0.0,
+            "discriminator_updates": self.discriminator_updates,
+        }
+        if self.settings.mode == "d_loss":
+            found["emergency_brake"] = on and self.braking
+        if self.settings.category_freeze_epochs:
+            found["category_frozen"] = not self.names_styles
+        return found
+
     def state(self) -> dict[str, Any]:
-        return {"lambda_adv": self.lambda_adv, "discriminator_updates": self.discriminator_updates}
+        return {
+            "lambda_adv": self.lambda_adv,
+            "discriminator_updates": self.discriminator_updates,
+            "braking": self.braking,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.lambda_adv = float(state["lambda_adv"])
         self.discriminator_updates = int(state["discriminator_updates"])
+        self.braking = bool(state["braking"])

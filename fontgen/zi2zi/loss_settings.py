@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fontgen.settings import Settings
+from fontgen.settings import RecipePath, Settings
 
 
 class LossSettings(Settings):
@@ -20,14 +20,20 @@ class LossSettings(Settings):
     """Compare encodings averaged over the image (steadier) or place by place."""
     category: float = Field(default=1.0, ge=0.0)
     """The discriminator names the style, the generator draws what it can name."""
-    adversarial_kind: Literal["bce", "hinge", "lsgan", "relativistic"] = "bce"
-    """Adversarial loss; its weight is `balance`'s lambda_adv. relativistic: relativistic average, with BCE."""
+    adversarial_kind: Literal["bce", "hinge", "lsgan", "relativistic", "relativistic_pairing"] = "bce"
+    """Adversarial loss; its weight is `balance`'s lambda_adv. relativistic: each image against the average of the
+    other kind; relativistic_pairing: each drawn image against the true one of the same character."""
     feature_matching: float = Field(default=0.0, ge=0.0)
     """Distance of the discriminator's inner maps of drawn and true image; about 10."""
     dice: float = Field(default=0.0, ge=0.0)
     """One minus the overlap of the ink: pulls every glyph's shape onto the true one; about `l1`."""
     edge: float = Field(default=0.0, ge=0.0)
     """Absolute difference of the images' slopes: crisper edges; 10 to 50."""
+    perceptual: float = Field(default=0.0, ge=0.0)
+    """Distance in the first layers of VGG16 (relu1_2, relu2_2); 0.01 to 0.05. Needs VGG16's weights on disk."""
+    perceptual_weights: RecipePath | None = None
+    """torchvision's VGG16 weights (vgg16-397923af.pth, or a safetensors copy); default: torch's hub cache.
+    Nothing is downloaded."""
 
 
 class BalanceSettings(Settings):
@@ -54,13 +60,16 @@ class BalanceSettings(Settings):
     d_start: int = Field(default=0, ge=0)
     """The first step of the adversarial part; before it only the other losses work."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
-    """The discriminator's targets are 1 minus this and this (bce and lsgan); 0.1 is usual."""
+    """The discriminator's targets are 1 minus this and this (all kinds but hinge); 0.1 is usual."""
     instance_noise: float = Field(default=0.0, ge=0.0)
     """Standard deviation of noise on what the discriminator sees, falling to 0 at the end."""
     r1: float = Field(default=0.0, ge=0.0)
     """Gradient penalty on true pairs, about 1 to 10."""
     r1_every: int = Field(default=16, ge=1)
     """The penalty is computed at every so many discriminator updates, and weighted up by as much."""
+    category_freeze_epochs: int = Field(default=0, ge=0)
+    """In the first so many epochs there is no category loss, and the weights of the discriminator's category head do
+    not move; 10 to 20 when the discriminator wins early."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

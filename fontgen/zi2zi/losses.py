@@ -8,6 +8,9 @@ from torch.nn import functional
 
 from fontgen.zi2zi.discriminator import Verdict
 
+RELATIVISTIC = ("relativistic", "relativistic_pairing")
+"""The kinds that judge true and drawn images against each other."""
+
 
 def _bce(logits: Tensor, target: float) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
@@ -16,8 +19,16 @@ def _bce(logits: Tensor, target: float) -> Tensor:
 def discriminator_loss(kind: str, true_B1: Tensor, fake_B1: Tensor, *, smoothing: float = 0.0) -> Tensor:
     """What the discriminator pays for its verdicts on true and drawn images, the mean of the two halves.
 
-    `kind`: bce; hinge; lsgan; relativistic (average, with BCE: arXiv 1807.00734). `smoothing` moves
-    the targets 1 and 0 inwards, except for hinge, which has none.
+    `kind`, with t the logit of a true and f of a drawn image:
+
+    - bce (arXiv 1406.2661): -log sigmoid(t) and -log(1 - sigmoid(f))
+    - hinge (arXiv 1705.02894): max(0, 1 - t) and max(0, 1 + f)
+    - lsgan (arXiv 1611.04076, with a = 0 and b = c = 1): (t - 1)^2 and f^2
+    - relativistic, the average one (arXiv 1807.00734): bce of t - mean f and f - mean t
+    - relativistic_pairing (the same paper's RSGAN; arXiv 2501.05441): softplus(f - t) of each drawn
+      image and the true image of the same source: one half, not two.
+
+    `smoothing` moves the targets 1 and 0 inwards, except for hinge, which has none.
     """
     high, low = 1.0 - smoothing, smoothing
     if kind == "hinge":
@@ -26,17 +37,25 @@ def discriminator_loss(kind: str, true_B1: Tensor, fake_B1: Tensor, *, smoothing
         return 0.5 * ((true_B1 - high).square().mean() + (fake_B1 - low).square().mean())
     if kind == "relativistic":
         return 0.5 * (_bce(true_B1 - fake_B1.mean(), high) + _bce(fake_B1 - true_B1.mean(), low))
+    if kind == "relativistic_pairing":
+        return _bce(true_B1 - fake_B1, high)
     return 0.5 * (_bce(true_B1, high) + _bce(fake_B1, low))
 
 
 def generator_loss(kind: str, true_B1: Tensor | None, fake_B1: Tensor) -> Tensor:
-    """What the generator pays for not deceiving. Only the relativistic loss looks at `true_B1`."""
+    """What the generator pays for not deceiving, by the same papers; never smoothed.
+
+    bce: -log sigmoid(f); hinge: -f; lsgan: (f - 1)^2 / 2. The `RELATIVISTIC` kinds also look at `true_B1`:
+    the discriminator's loss with t and f exchanged. Raises ValueError when they lack it.
+    """
+    if kind in RELATIVISTIC:
+        if true_B1 is None:
+            raise ValueError(f"{kind}: the generator's loss needs the verdict on the true images")
+        return discriminator_loss(kind, fake_B1, true_B1)
     if kind == "hinge":
         return -fake_B1.mean()
     if kind == "lsgan":
-        return (fake_B1 - 1.0).square().mean()
-    if kind == "relativistic" and true_B1 is not None:
-        return 0.5 * (_bce(true_B1 - fake_B1.mean(), 0.0) + _bce(fake_B1 - true_B1.mean(), 1.0))
+        return 0.5 * (fake_B1 - 1.0).square().mean()
     return _bce(fake_B1, 1.0)
 
 

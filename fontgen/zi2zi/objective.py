@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fontgen.zi2zi import losses
+from fontgen.zi2zi.balance import Balance
 from fontgen.zi2zi.data import Batch
 from fontgen.zi2zi.discriminator import Discriminator, Verdict
 from fontgen.zi2zi.generator import Encoding
+from fontgen.zi2zi.perceptual import Perceptual, find_weights
 from fontgen.zi2zi.settings import TrainSettings
 
 Parts = dict[str, tuple[Tensor, float]]
@@ -20,10 +22,22 @@ Parts = dict[str, tuple[Tensor, float]]
 
 
 class Objective:
-    """The losses of a training. It keeps no state."""
+    """The losses of a training. It keeps no state of its own: `balance` says what counts at a step.
 
-    def __init__(self, settings: TrainSettings) -> None:
+    Raises CheckpointError when the perceptual loss is on and VGG16's weights are not there.
+    """
+
+    def __init__(self, settings: TrainSettings, balance: Balance, device: torch.device) -> None:
         self.settings = settings
+        self.balance = balance
+        self.perceptual: Perceptual | None = None
+        if settings.losses.perceptual:
+            self.perceptual = Perceptual(find_weights(settings.losses.perceptual_weights)).to(device)
+
+    @property
+    def _category(self) -> float:
+        """The weight of the category losses at this step."""
+        return self.settings.losses.category if self.balance.names_styles else 0.0
 
     @property
     def compares_encodings(self) -> bool:
@@ -34,7 +48,7 @@ class Objective:
     def deceiving_needs_truth(self) -> bool:
         """Whether `of_deceiving` needs the verdict on the true images."""
         weights = self.settings.losses
-        return weights.feature_matching > 0 or weights.adversarial_kind == "relativistic"
+        return weights.feature_matching > 0 or weights.adversarial_kind in losses.RELATIVISTIC
 
     def of_drawing(self, batch: Batch, fake: Tensor, encoding: Encoding, known_BCHW: Tensor | None) -> Parts:
         """The generator's losses that need no discriminator; `known_BCHW` is the target's encoding."""
@@ -47,6 +61,8 @@ class Objective:
             parts["dice"] = losses.dice_loss(fake, target), weights.dice
         if weights.edge:
             parts["edge"] = losses.edge_loss(fake, target), weights.edge
+        if self.perceptual is not None:
+            parts["perceptual"] = self.perceptual(fake, target), weights.perceptual
         if known_BCHW is not None:
             distance = losses.constancy_loss(weights.constancy_kind, encoding.deepest_BCHW, known_BCHW)
             parts["constancy"] = distance, weights.constancy
@@ -59,10 +75,10 @@ class Objective:
             weights.adversarial_kind, true_verdict.truth_B1, fake_verdict.truth_B1, smoothing=balance.label_smoothing
         )
         parts: Parts = {"d_loss": (d_loss, 1.0)}
-        if weights.category:
+        if self._category:
             named = losses.category_loss(true_verdict.style_BS, batch.style_index_B)
             drawn = losses.category_loss(fake_verdict.style_BS, batch.style_index_B)
-            parts["d_category"] = 0.5 * (named + drawn), weights.category
+            parts["d_category"] = 0.5 * (named + drawn), self._category
         return parts
 
     def of_slope(self, discriminator: Discriminator, batch: Batch) -> Parts:
@@ -79,8 +95,8 @@ class Objective:
         true_logits = None if true_verdict is None else true_verdict.truth_B1
         deceived = losses.generator_loss(weights.adversarial_kind, true_logits, verdict.truth_B1)
         parts: Parts = {"adversarial": (deceived, lambda_adv)}
-        if weights.category:
-            parts["category"] = losses.category_loss(verdict.style_BS, batch.style_index_B), weights.category
+        if self._category:
+            parts["category"] = losses.category_loss(verdict.style_BS, batch.style_index_B), self._category
         if weights.feature_matching and true_verdict is not None:
             parts["feature_matching"] = losses.feature_matching_loss(verdict, true_verdict), weights.feature_matching
         return parts

@@ -77,7 +77,9 @@ class TrainSettings(Settings):
 
     def decisive(self) -> dict[str, Any]:
         """The settings that a training's result depends on, JSON-able: all but what is only kept or shown."""
-        return self.model_dump(mode="json", exclude={"keep_checkpoints", "tensorboard"})
+        shown: dict[str, Any] = {"keep_checkpoints": True, "tensorboard": True}
+        # What the weights are counts, not where they lie: a recipe's folder may be moved.
+        return self.model_dump(mode="json", exclude={**shown, "losses": {"perceptual_weights"}})
 
     def total_steps(self, num_pairs: int) -> int:
         """Steps of the whole run on `num_pairs` training pairs."""

@@ -64,7 +64,7 @@ class Networks:
         self.judge = team.wrap(compiled(Judging(self.discriminator), settings.compile), device)
         self.precision = Precision(settings.precision, device)
         self.balance = Balance(settings.balance)
-        self.objective = Objective(settings)
+        self.objective = Objective(settings, self.balance, device)
         self.stop = False
 
     @property
@@ -130,6 +130,9 @@ class Networks:
             torch._foreach_mul_(gradients, self.settings.clip_gradient / size_g)
         self.optimizer_g.step()
         if with_d:
+            if not self.balance.names_styles:
+                # A team gives every weight a gradient, be it 0, and weight decay would move the frozen head.
+                self.discriminator.style.zero_grad(set_to_none=True)
             self.optimizer_d.step()
             self.balance.saw(figures["d_loss"])
         self._follow(step)

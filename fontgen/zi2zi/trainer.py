@@ -214,7 +214,7 @@ class _Run:
         rates = learning_rates(settings, self.step, self.total, epoch)
         networks.set_rates(*rates)
         networks.balance.begin_epoch(epoch)
-        lambda_adv = networks.balance.lambda_adv if networks.balance.active(self.step) else 0.0
+        balance = networks.balance.figures(self.step)
         noise_std = settings.balance.instance_noise * (1.0 - self.step / self.total)
         batches = (self.batches.next(rng) for _ in range(settings.accumulate))
         self.whole = False
@@ -232,9 +232,9 @@ class _Run:
         if self.step % settings.log_every == 0 or self.step == self.total:
             means = {name: total / number for name, (total, number) in self.sums.items()}
             self.sums = {}
-            self._log(
-                epoch, {**means, "lambda_adv": lambda_adv, "lr_generator": rates[0], "lr_discriminator": rates[1]}
-            )
+            if settings.balance.instance_noise:
+                balance["instance_noise"] = noise_std
+            self._log(epoch, {**means, **balance, "lr_generator": rates[0], "lr_discriminator": rates[1]})
         if evaluates:
             self._evaluate_and_save()
             self.whole = True
