@@ -180,6 +180,13 @@ class InferTable(Settings):
     """Draw each glyph so many times from slightly shifted sources and take the mean: truer, as many times the work."""
     checkpoint: RecipePath | None = None
     """Use this checkpoint instead of training one."""
+    style: str | None = None
+    """The style to draw in, by name or index, or a mixture: "0.3*a + 0.7*b"; default: the target's label."""
+
+    @field_validator("style", mode="before")
+    @classmethod
+    def _index_or_name(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class OutputTable(Settings):

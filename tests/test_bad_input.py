@@ -283,7 +283,7 @@ def test_infer_with_a_checkpoint_draws_what_the_font_has(checkpoint: Path, tmp_p
     line = error_line(fontgen(*arguments, "\U0002a6d6"))
     assert "has none of the characters asked for" in line
     line = error_line(fontgen(*arguments, chr(NEW[0]), "--style", "1"))
-    assert "no style 1; it has 0 (Zen Maru Gothic Bold)" in line
+    assert "no style '1'; there are 0 (Zen Maru Gothic Bold)" in line
 
 
 # the disk

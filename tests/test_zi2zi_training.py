@@ -91,7 +91,7 @@ def test_pairs_are_learnt_by_heart(pairs: TinyPairs, tmp_path: Path) -> None:
     result = train(pairs, network, settings, folder=tmp_path, device="cpu")
     source, target = (images[:8:2].astype(float) for images in (pairs.source, pairs.target))
     items = list(zip(pairs.codepoints.tolist()[:8:2], pairs.source[:8:2], strict=True))
-    drawn = np.stack([ink for _, ink in infer_images(result.checkpoint, items, style_index=0, device=CPU)])
+    drawn = np.stack([ink for _, ink in infer_images(result.checkpoint, items, style=0, device=CPU)])
     assert np.abs(drawn - target).mean() < 0.5 * np.abs(source - target).mean()
     losses = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
     assert losses[0]["d_loss"] > 0
@@ -204,7 +204,7 @@ def test_inference_does_not_depend_on_the_batch(pairs: TinyPairs, whole: Path) -
     items = list(zip(pairs.codepoints.tolist(), pairs.source, strict=True))
 
     def drawn(chosen: list[tuple[int, NDArray[np.uint8]]]) -> dict[int, NDArray[np.uint8]]:
-        return dict(infer_images(whole / LATEST, iter(chosen), style_index=1, device=CPU, batch_size=4))
+        return dict(infer_images(whole / LATEST, iter(chosen), style=1, device=CPU, batch_size=4))
 
     forward, backward, alone = drawn(items), drawn(items[::-1]), drawn(items[5:6])
     assert list(forward) == pairs.codepoints.tolist()
@@ -214,7 +214,7 @@ def test_inference_does_not_depend_on_the_batch(pairs: TinyPairs, whole: Path) -
 
 def test_passes_average_shifted_drawings(pairs: TinyPairs, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = list(zip(pairs.codepoints.tolist(), pairs.source, strict=True))
-    monkeypatch.setattr(Generator, "forward", lambda self, source, style: source)
+    monkeypatch.setattr(Generator, "decoder", lambda self, encoding, style, source: source)
     drawn = dict(infer_images(whole / LATEST, items, device=CPU, passes=5))
     assert all(np.array_equal(drawn[codepoint], ink) for codepoint, ink in items), "every shift is undone"
     assert shifts(5, 128) == [(0, 0), (3, 3), (-3, -3), (3, -3), (-3, 3)]
@@ -225,8 +225,8 @@ def test_passes_average_shifted_drawings(pairs: TinyPairs, whole: Path, monkeypa
 def test_inference_refuses_other_sizes_and_styles(pairs: TinyPairs, whole: Path) -> None:
     with pytest.raises(ImageError, match=r"U\+4E00: source image of 16x16 px, .*--canvas-size 32"):
         list(infer_images(whole / LATEST, [(0x4E00, np.zeros((16, 16), np.uint8))], device=CPU))
-    with pytest.raises(CheckpointError, match=r"no style 2; it has 0 \(thick\), 1 \(thicker\)"):
-        list(infer_images(whole / LATEST, [], style_index=2, device=CPU))
+    with pytest.raises(RecipeError, match=r"no style '2'; there are 0 \(thick\), 1 \(thicker\)"):
+        list(infer_images(whole / LATEST, [], style=2, device=CPU))
 
 
 def _cut(path: Path) -> None:

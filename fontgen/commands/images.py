@@ -80,7 +80,7 @@ def _axes(location: tuple[str, ...]) -> dict[str, float]:
 @click.option("--source", type=FILE, help="The font to redraw; with --checkpoint.")
 @click.option("--charset", metavar="SET", help="Characters to draw; with --checkpoint.")
 @click.option("-o", "--output", type=FOLDER, help="Folder to write to; with --checkpoint.")
-@click.option("--style", default=0, show_default=True, type=click.IntRange(0), help="Style index.")
+@click.option("--style", default="0", show_default=True, help="A style's name or index, or a sum: '0.3*a + 0.7*b'.")
 @click.option("--passes", default=1, show_default=True, type=click.IntRange(1, 9), help="Drawings to average.")
 @device_option
 def infer(
@@ -89,7 +89,7 @@ def infer(
     source: Path | None,
     charset: str | None,
     output: Path | None,
-    style: int,
+    style: str,
     passes: int,
     device: str | None,
 ) -> None:
@@ -98,6 +98,7 @@ def infer(
     \b
     fontgen infer pipelines/demo.toml
     fontgen infer --checkpoint best.safetensors --source NotoSansJP-Bold.otf --charset 龘靐 -o build/drawn
+    fontgen infer --checkpoint best.safetensors --source NotoSansJP-Bold.otf --charset 龘靐 -o build/drawn --style 0+1
     """
     if recipe is not None:
         if checkpoint or source or charset or output:
@@ -109,7 +110,7 @@ def infer(
         raise click.UsageError("give a recipe, or all of --checkpoint, --source, --charset and -o")
     from fontgen.stages.neural import infer_folder
 
-    options: dict[str, Any] = {"style_index": style, "device": device or "auto", "passes": passes}
+    options: dict[str, Any] = {"style": style, "device": device or "auto", "passes": passes}
     finish(infer_folder(checkpoint, source, codepoints_of(charset), output, **options))
 
 

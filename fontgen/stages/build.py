@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fontgen.canvas import Canvas, Placement
 from fontgen.charset import Codepoints, parse_charset
@@ -17,6 +17,10 @@ from fontgen.recipe import FontInput, Recipe, TargetTable
 from fontgen.report import Report
 from fontgen.talk import Talk
 from fontgen.workspace import StageFolder, Workspace, file_hash
+from fontgen.zi2zi.header import CheckpointHeader, read_header
+
+if TYPE_CHECKING:
+    from fontgen.zi2zi.styles import StyleMix
 
 
 @dataclass
@@ -72,15 +76,53 @@ class Build:
         train = self.folder("train")
         return train.path / str(train.figures["checkpoint"])
 
-    def geometry(self) -> tuple[Canvas, Placement]:
-        """The canvas of all images and where source glyphs are placed on it."""
+    @cached_property
+    def style_names(self) -> list[str]:
+        """The styles that the generator draws, by style index; "" where an index has none."""
         if self.recipe.infer.checkpoint:
-            from fontgen.zi2zi.header import read_header
+            return self._header.styles
+        names = [""] * (1 + max(target.label for target in self.recipe.targets))
+        for target in self.recipe.targets:
+            names[target.label] = target_name(target)
+        return names
 
-            header = read_header(self.recipe.infer.checkpoint)
-            return header.canvas, placement_from(header.metadata, self.recipe.target.label)
-        figures = self.folder("calibrate").figures
-        return Canvas.from_json(figures["canvas"]), Placement.from_json(figures["styles"][0]["placement"])
+    @cached_property
+    def style(self) -> StyleMix:
+        """The style that the missing characters are drawn in. Raises RecipeError for one that nobody learned."""
+        from fontgen.zi2zi.styles import StyleMix, parse_style
+
+        if self.recipe.infer.style is None and self.recipe.infer.checkpoint is None:
+            return StyleMix.of(self.recipe.target.label)
+        return parse_style(self.recipe.infer.style or str(self.recipe.target.label), self.style_names)
+
+    @property
+    def draws_target(self) -> bool:
+        """Whether the style drawn is the target's own, whose held-out characters then tell how well it is drawn."""
+        return self.style.single == self.recipe.target.label
+
+    @cached_property
+    def _header(self) -> CheckpointHeader:
+        assert self.recipe.infer.checkpoint is not None
+        return read_header(self.recipe.infer.checkpoint)
+
+    def placements(self) -> list[Placement]:
+        """Where source glyphs are placed for each style, by style index."""
+        if self.recipe.infer.checkpoint:
+            return placements_from(self._header)
+        found = [Placement()] * len(self.style_names)
+        for record in self.folder("calibrate").figures["styles"]:
+            found[record["label"]] = Placement.from_json(record["placement"])
+        return found
+
+    def canvas(self) -> Canvas:
+        """The canvas of all images."""
+        if self.recipe.infer.checkpoint:
+            return self._header.canvas
+        return Canvas.from_json(self.folder("calibrate").figures["canvas"])
+
+    def geometry(self) -> tuple[Canvas, Placement]:
+        """The canvas of all images, and where the source glyphs that are to be redrawn are placed on it."""
+        return self.canvas(), self.style.placement(self.placements())
 
 
 @dataclass(frozen=True)
@@ -131,7 +173,10 @@ def target_name(target: TargetTable) -> str:
     return target.images.name
 
 
-def placement_from(metadata: Mapping[str, Any], label: int) -> Placement:
-    """The placement that a checkpoint's metadata records for a style."""
-    placements = metadata.get("placements", {})
-    return Placement.from_json(placements[str(label)]) if str(label) in placements else Placement()
+def placements_from(header: CheckpointHeader) -> list[Placement]:
+    """Where source glyphs are placed for each style of a checkpoint, by style index."""
+    recorded = header.metadata.get("placements", {})
+    return [
+        Placement.from_json(recorded[str(index)]) if str(index) in recorded else Placement()
+        for index in range(len(header.styles))
+    ]

@@ -251,7 +251,7 @@ def count_pairs(build: Build) -> int:
 def _run_pairs(build: Build, folder: StageFolder) -> Outcome:
     table = build.recipe.pairs
     calibration = build.folder("calibrate").figures
-    canvas, placement = build.geometry()
+    canvas, placements = build.canvas(), build.placements()
     jobs: list[PairJob] = []
     labels = [record["label"] for record in calibration["styles"]]
     # the style index is the label; labels that no target has stay without a name
@@ -259,8 +259,9 @@ def _run_pairs(build: Build, folder: StageFolder) -> Outcome:
     for index, record in enumerate(calibration["styles"]):
         target = build.recipe.targets[index]
         ref = build.target_refs[index]
-        # the first target as the generator knows it, which may come from a checkpoint
-        placed = placement if index == 0 else Placement.from_json(record["placement"])
+        placed = Placement.from_json(record["placement"])
+        if index == 0 and target.label < len(placements):
+            placed = placements[target.label]  # as the generator knows it, which may come from a checkpoint
         styles[record["label"]] = Style(record["name"], placed, target.images)
         sources = _training_sources(build, index)
         jobs += target_jobs(sources, dict.fromkeys(sources, ref), record["label"])
@@ -283,7 +284,7 @@ def _run_pairs(build: Build, folder: StageFolder) -> Outcome:
 
 
 def _source_inputs(build: Build) -> Any:
-    return [build.hashes_of("source", "infer."), build.recipe.fit]
+    return [build.hashes_of("source", "infer."), build.recipe.fit, build.style.weights]
 
 
 def source_keys(build: Build, codepoints: Iterable[int]) -> tuple[dict[int, str], dict[int, FontRef]]:

@@ -22,7 +22,7 @@ from fontgen.glyphs.render import box_fit, render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, keeping_records, write_ink, write_manifest
 from fontgen.proof.sheet import SheetRow, contact_sheet
 from fontgen.report import Report
-from fontgen.stages.build import Build, Outcome, Stage, placement_from, stale_images
+from fontgen.stages.build import Build, Outcome, Stage, placements_from, stale_images
 from fontgen.workspace import RUN, StageFolder, file_hash, fingerprint
 
 
@@ -138,12 +138,12 @@ def _metadata(build: Build) -> dict[str, Any]:
 
 
 def _infer_inputs(build: Build) -> Any:
-    return [build.hashes_of("infer."), build.recipe.target.label, build.recipe.infer.passes]
+    return [build.hashes_of("infer."), build.style.weights, build.draws_target, build.recipe.infer.passes]
 
 
 def infer_keys(build: Build, source_keys: Mapping[int, str]) -> dict[int, str]:
     """Key of each drawn glyph, from that of its source. Reads the checkpoint."""
-    shared = fingerprint(file_hash(build.checkpoint()), build.recipe.target.label, build.recipe.infer.passes)
+    shared = fingerprint(file_hash(build.checkpoint()), build.style.weights, build.recipe.infer.passes)
     return {c: fingerprint(shared, key) for c, key in source_keys.items()}
 
 
@@ -158,7 +158,7 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     keys = infer_keys(build, {c: source_keys[c] for c in source})
     stale = stale_images(folder, keys)
     options: dict[str, Any] = {
-        "style_index": build.recipe.target.label,
+        "style": build.style,
         "device": resolve_device(build.device),
         "batch_size": build.recipe.infer.batch_size,
         "passes": build.recipe.infer.passes,
@@ -185,10 +185,13 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
 
 
 def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas, options: dict[str, Any]) -> int:
-    """Draw the held-out characters of the target too: what is left of the shift is measured on them."""
+    """Draw the held-out characters of the target too: what is left of the shift is measured on them.
+
+    In another style than the target's there is no truth to measure against.
+    """
     from fontgen.zi2zi.infer import infer_images
 
-    rows = list(held_out_rows(build))
+    rows = list(held_out_rows(build)) if build.draws_target else []
     records: dict[int, dict[str, Any]] = {}
     for codepoint, ink in infer_images(checkpoint, ((c, source) for c, source, _ in rows), **options):
         write_ink(folder / image_name(codepoint), ink)
@@ -198,15 +201,17 @@ def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas
 
 
 def infer_folder(
-    checkpoint: Path, font: Path, codepoints: Iterable[int], output: Path, *, style_index: int, device: str, passes: int
+    checkpoint: Path, font: Path, codepoints: Iterable[int], output: Path, *, style: str, device: str, passes: int
 ) -> Report:
-    """Draw characters with a checkpoint alone: its canvas and placement, any source font."""
+    """Draw characters with a checkpoint alone: its canvas and placements, any source font, any style expression."""
     from fontgen.zi2zi.device import resolve_device
     from fontgen.zi2zi.header import read_header
     from fontgen.zi2zi.infer import infer_images
+    from fontgen.zi2zi.styles import parse_style
 
     header = read_header(checkpoint)
-    placement, fit = placement_from(header.metadata, style_index), header.metadata.get("fit", "em")
+    mix = parse_style(style, header.styles)
+    placement, fit = mix.placement(placements_from(header)), header.metadata.get("fit", "em")
     ref = FontRef.of(font)
     face = open_face(ref)
     resolution = FontStack([ref]).resolve(codepoints)
@@ -223,7 +228,7 @@ def infer_folder(
             records[codepoint] = record
             yield codepoint, render_ink(face, codepoint, header.canvas, where)
 
-    drawn = infer_images(checkpoint, sources(), style_index=style_index, device=resolve_device(device), passes=passes)
+    drawn = infer_images(checkpoint, sources(), style=mix, device=resolve_device(device), passes=passes)
     for codepoint, ink in drawn:
         write_ink(output / image_name(codepoint), ink)
         report.add_done(codepoint)

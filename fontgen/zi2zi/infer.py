@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from fontgen.errors import CheckpointError, ImageError, RecipeError, codepoint_name
+from fontgen.errors import ImageError, RecipeError, codepoint_name
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import to_ink8, to_network
 from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.generator import Generator
+from fontgen.zi2zi.styles import StyleMix, parse_style
 
 _DIRECTIONS = ((0, 0), (1, 1), (-1, -1), (1, -1), (-1, 1), (1, 0), (-1, 0), (0, 1), (0, -1))
 
@@ -23,7 +25,7 @@ def infer_images(
     checkpoint: Path,
     items: Iterable[tuple[int, NDArray[np.uint8]]],
     *,
-    style_index: int = 0,
+    style: StyleMix | str | int = 0,
     device: str | torch.device = "auto",
     batch_size: int = 16,
     passes: int = 1,
@@ -33,26 +35,25 @@ def infer_images(
     With `passes` above 1 (up to 9) each glyph is drawn so many times from slightly shifted sources,
     and the mean of the drawings, shifted back, is taken: smoother edges and truer shapes for as many
     times the work. Streams: one batch is held at a time. A glyph's image does not depend on its neighbours in the
-    batch. `device` is auto, cpu, cuda or a torch device. Raises CheckpointError for a style that
-    the checkpoint lacks and ImageError for a source image of another size.
+    batch. `style` is a mixture, an index or an expression (`fontgen.zi2zi.styles`), `device` is auto, cpu, cuda
+    or a torch device. Raises RecipeError for a style that the checkpoint lacks and ImageError for a source
+    image of another size.
     """
     where = resolve_device(device)
     generator, header = load_generator(checkpoint, where)
-    if not 0 <= style_index < len(header.styles):
-        known = ", ".join(f"{number} ({name})" for number, name in enumerate(header.styles))
-        raise CheckpointError(f"{checkpoint}: no style {style_index}; it has {known}")
+    mix = style if isinstance(style, StyleMix) else parse_style(str(style), header.styles)
     generator = generator.to(memory_format=torch.channels_last)
     iterator = iter(items)
     while batch := list(islice(iterator, batch_size)):
         codepoints = [codepoint for codepoint, _ in batch]
-        drawn = draw_batch(generator, batch, style_index, where, batch_size, passes)
+        drawn = draw_batch(generator, batch, mix, where, batch_size, passes)
         yield from zip(codepoints, drawn, strict=False)
 
 
 def draw_batch(
     generator: Generator,
     batch: list[tuple[int, NDArray[np.uint8]]],
-    style_index: int,
+    style: StyleMix,
     device: torch.device,
     batch_size: int,
     passes: int = 1,
@@ -70,15 +71,25 @@ def draw_batch(
                 f"was trained at {size_px} px; render the source at --canvas-size {size_px}"
             )
         source[row] = ink8
-    styles_B = torch.full((batch_size,), style_index, dtype=torch.long, device=device)
     with repeatable(device), torch.inference_mode():
+        style_BE = style_vector(generator, style).expand(batch_size, -1)
         source_B1HW = to_network(torch.from_numpy(source).to(device))[:, None]
         drawn_B1HW = torch.zeros_like(source_B1HW)
         for rows, columns in shifts(passes, size_px):
             # The roll wraps margin around to margin: both are background.
-            moved = generator(source_B1HW.roll((rows, columns), (2, 3)), styles_B)
+            moved_B1HW = source_B1HW.roll((rows, columns), (2, 3))
+            moved = generator.decoder(generator.encoder(moved_B1HW), style_BE, moved_B1HW)
             drawn_B1HW += moved.roll((-rows, -columns), (2, 3))
         return to_ink8(drawn_B1HW / passes)
+
+
+def style_vector(generator: Generator, style: StyleMix) -> Tensor:
+    """The embedding (1, E) of a style, or the weighted sum of several."""
+    rows_SE = generator.embedding.weight[[index for index, _ in style.weights]]
+    if style.single is not None:
+        return rows_SE
+    weights_S1 = torch.tensor([[weight] for _, weight in style.weights], dtype=rows_SE.dtype, device=rows_SE.device)
+    return (weights_S1 * rows_SE).sum(0, keepdim=True)
 
 
 def shifts(passes: int, size_px: int) -> list[tuple[int, int]]:
