@@ -106,7 +106,8 @@ class PairBatches:
         small = 2 * pairs.source.nbytes <= _IN_MEMORY_BYTES
         self._source = np.array(pairs.source) if small else pairs.source
         self._target = np.array(pairs.target) if small else pairs.target
-        self._style_index = np.asarray(pairs.style_index).astype(np.int64)
+        self.style_index = np.asarray(pairs.style_index).astype(np.int64)
+        """Of all pairs."""
         held_out = np.asarray(pairs.held_out).astype(bool)
         self.training = np.flatnonzero(~held_out)
         self.held_out = np.flatnonzero(held_out)
@@ -120,7 +121,7 @@ class PairBatches:
             to_network(torch.from_numpy(np.asarray(images[indices])).to(self.device))[:, None]
             for images in (self._source, self._target)
         )
-        return Batch(source, target, torch.from_numpy(self._style_index[indices]).to(self.device))
+        return Batch(source, target, torch.from_numpy(self.style_index[indices]).to(self.device))
 
     def next(self, rng: np.random.Generator) -> Batch:
         """The sampler's next batch, augmented by `rng`."""

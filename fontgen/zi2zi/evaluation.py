@@ -25,6 +25,8 @@ class Evaluation:
     """Figures over all held-out pairs, and (n, size, size) uint8 ink of the glyphs that are shown."""
 
     figures: dict[str, float]
+    by_style: dict[int, dict[str, float]]
+    """Style index -> fidelity of its own held-out pairs."""
     source: Images
     generated: Images
     truth: Images
@@ -36,6 +38,7 @@ def evaluate(generator: Generator, batches: PairBatches, codepoints: NDArray[np.
     held_out = batches.held_out
     shown = set(held_out[np.linspace(0, len(held_out) - 1, min(SAMPLE_GLYPHS, len(held_out))).astype(int)].tolist())
     sums: dict[str, float] = {}
+    per_pair: dict[str, list[float]] = {}
     spread = StyleSpread(codepoints[held_out].tolist())
     sheet: list[tuple[Images, Images, Images]] = []
     for start in range(0, len(held_out), batch_size):
@@ -43,7 +46,10 @@ def evaluate(generator: Generator, batches: PairBatches, codepoints: NDArray[np.
         source, target, style_index = batches.pick(indices)
         fake = generator(source, style_index)
         inks = to_ink(source), to_ink(fake), to_ink(target)
-        _add(sums, fidelity(inks[1], inks[2]))
+        values = fidelity(inks[1], inks[2])
+        _add(sums, values)
+        for name, value_B in values.items():
+            per_pair.setdefault(name, []).extend(value_B.tolist())
         _add(sums, change_counts(*inks))
         spread.add(codepoints[indices].tolist(), inks[1], inks[2])
         rows = [row for row, index in enumerate(indices.tolist()) if index in shown]
@@ -51,7 +57,15 @@ def evaluate(generator: Generator, batches: PairBatches, codepoints: NDArray[np.
     source8, fake8, target8 = (np.concatenate(column) for column in zip(*sheet, strict=True))
     changes = change_figures({name: sums.pop(name) for name in list(sums) if name.startswith("px_")})
     figures = {name: value / len(held_out) for name, value in sums.items()} | changes | spread.figures()
-    return Evaluation(figures, source8, fake8, target8)
+    return Evaluation(figures, _by_style(per_pair, batches.style_index[held_out]), source8, fake8, target8)
+
+
+def _by_style(per_pair: dict[str, list[float]], style_index: NDArray[np.int64]) -> dict[int, dict[str, float]]:
+    """Means over the pairs of each style."""
+    return {
+        int(style): {name: float(np.mean(np.array(values)[style_index == style])) for name, values in per_pair.items()}
+        for style in np.unique(style_index)
+    }
 
 
 def _add(sums: dict[str, float], values: Mapping[str, Tensor]) -> None:

@@ -269,7 +269,7 @@ class _Run:
             self.figures = found.figures
             if self.on_sample is not None:
                 self.on_sample(self.step, found.source, found.generated, found.truth)
-            self.log.append({"step": self.step, "held_out": self.figures})
+            self.log.append({"step": self.step, "held_out": self.figures, **self._styles_figures(found.by_style)})
             reached = score(self.figures)
             if math.isfinite(reached) and (self.best is None or reached > self.best):
                 self.best = reached
@@ -282,6 +282,12 @@ class _Run:
         if self.on_evaluated is not None:
             self.on_evaluated(self.step)
         self.speed.leave_out(time.monotonic() - started)
+
+    def _styles_figures(self, by_style: dict[int, dict[str, float]]) -> dict[str, Any]:
+        """The figures of each style by its name, where there are several."""
+        if len(by_style) < 2:
+            return {}
+        return {"styles": {f"{index} {self.pairs.styles[index]}": figures for index, figures in by_style.items()}}
 
     def _save(self) -> None:
         state = {
