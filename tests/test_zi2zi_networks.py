@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from skimage.metrics import structural_similarity
 
 from fontgen.errors import RecipeError
-from fontgen.zi2zi.blocks import SelfAttention, count_parameters
+from fontgen.zi2zi.attention import SelfAttention
+from fontgen.zi2zi.blocks import count_parameters
 from fontgen.zi2zi.data import Sampler, to_ink8, to_network
 from fontgen.zi2zi.device import resolve_device
 from fontgen.zi2zi.discriminator import Discriminator

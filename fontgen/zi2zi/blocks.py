@@ -1,4 +1,4 @@
-"""What both networks are made of. Shapes: B batch, C channels, H rows, W columns, N = H * W."""
+"""What both networks are made of. Shapes: B batch, C channels, H rows, W columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrizations
 
+from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.norms import InstanceNorm
 
 LEAK = 0.2
@@ -33,32 +35,70 @@ def norm_wants_bias(kind: str) -> bool:
     return kind in {"instance", "none"}
 
 
-class SelfAttention(nn.Module):
-    """Every place of a map looks at every other one; starts as the identity (gamma 0)."""
+def make_upsampling(kind: str, inputs: int, outputs: int, *, bias: bool) -> nn.Module:
+    """The convolution that doubles a map: (B, inputs, H, W) -> (B, outputs, 2H, 2W)."""
+    if kind == "transposed":
+        return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+    if kind == "upsample":
+        return _Doubled(inputs, outputs, 3, padding=1, bias=bias)
+    return _Shuffled(inputs, 4 * outputs, 3, padding=1, bias=bias)
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        narrow = max(1, channels // 8)
-        self.query = nn.Conv2d(channels, narrow, 1)
-        self.key = nn.Conv2d(channels, narrow, 1)
-        self.value = nn.Conv2d(channels, channels, 1)
-        self.gamma = nn.Parameter(torch.zeros(1))
+
+class _Doubled(nn.Conv2d):
+    """Every pixel becomes 2x2 of them, then a convolution: no checkerboard (Odena et al. 2016)."""
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        query_B1NK, key_B1NK, value_B1NC = (
-            layer(x_BCHW).flatten(2).transpose(1, 2).unsqueeze(1) for layer in (self.query, self.key, self.value)
-        )
-        seen_B1NC = functional.scaled_dot_product_attention(query_B1NK, key_B1NK, value_B1NC)
-        return x_BCHW + self.gamma * seen_B1NC.squeeze(1).transpose(1, 2).reshape(x_BCHW.shape)
+        return super().forward(functional.interpolate(x_BCHW, scale_factor=2.0, mode="nearest"))
+
+
+class _Shuffled(nn.Conv2d):
+    """A convolution to four times the channels, which become 2x2 pixels."""
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return functional.pixel_shuffle(super().forward(x_BCHW), 2)
+
+
+class Join(nn.Module):
+    """Where a skip meets the decoder: added, concatenated (skip first) or left out, after it was weakened."""
+
+    def __init__(self, channels: int, settings: NetworkSettings, width_px: int) -> None:
+        super().__init__()
+        self.concat = settings.skip == "concat"
+        self.removed = width_px in settings.skip_remove
+        self.rate = settings.skip_dropout_rate if width_px in settings.skip_dropout else 0.0
+        self.conv: nn.Module | None = None
+        if width_px in settings.skip_conv:
+            self.conv = nn.Sequential(
+                nn.Conv2d(channels, channels, 1, bias=norm_wants_bias(settings.norm)),
+                make_norm(settings.norm, channels),
+            )
+        self.outputs = 2 * channels if self.concat and not self.removed else channels
+        """Channels after the join."""
+
+    def forward(self, x_BCHW: Tensor, skip_BCHW: Tensor) -> Tensor:
+        if self.removed:
+            return x_BCHW
+        if self.conv is not None:
+            skip_BCHW = self.conv(skip_BCHW)
+        if self.rate:
+            skip_BCHW = functional.dropout(skip_BCHW, self.rate, self.training)
+        return torch.cat([skip_BCHW, x_BCHW], 1) if self.concat else skip_BCHW + x_BCHW
 
 
 def initialise(network: nn.Module) -> None:
     """Fresh weights from torch's global random state."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, _INITIAL_STD)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def normalise_spectra(network: nn.Module) -> None:
+    """Divide the weight of every convolution and linear layer by its largest singular value (Miyato et al. 2018)."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            parametrizations.spectral_norm(module)
 
 
 def count_parameters(module: nn.Module) -> int:

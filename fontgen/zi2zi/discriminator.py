@@ -7,9 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrizations
 
-from fontgen.zi2zi.blocks import LEAK, initialise, make_norm, norm_wants_bias
+from fontgen.zi2zi.blocks import LEAK, initialise, make_norm, norm_wants_bias, normalise_spectra
 from fontgen.zi2zi.network_settings import NetworkSettings
 
 _KERNEL = 5
@@ -51,8 +50,7 @@ class Discriminator(nn.Module):
         self.style = nn.Linear(map_px * map_px, settings.embedding_num)
         initialise(self)
         if settings.spectral_norm:
-            for layer in [*self.convs, self.map, self.truth, self.style]:
-                parametrizations.spectral_norm(layer)
+            normalise_spectra(self)
 
     def forward(self, source_B1HW: Tensor, image_B1HW: Tensor) -> Verdict:
         x_BCHW = torch.cat([source_B1HW, image_B1HW], 1)

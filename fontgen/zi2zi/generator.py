@@ -12,8 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fontgen.zi2zi.blocks import LEAK, SelfAttention, initialise, make_norm, norm_wants_bias
+from fontgen.zi2zi.attention import make_attention
+from fontgen.zi2zi.blocks import (
+    LEAK,
+    Join,
+    initialise,
+    make_norm,
+    make_upsampling,
+    norm_wants_bias,
+    normalise_spectra,
+)
 from fontgen.zi2zi.network_settings import NetworkSettings
+from fontgen.zi2zi.recompute import recomputed
 
 
 @dataclass
@@ -29,11 +39,11 @@ class Encoding:
 class Down(nn.Module):
     """One level down: (LeakyReLU,) Conv 4x4 stride 2, norm, attention. The activation is the caller's."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: str, attention: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, *, norm: str, attention: nn.Module | None) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=norm_wants_bias(norm))
         self.norm = make_norm(norm, outputs)
-        self.attention = SelfAttention(outputs) if attention else None
+        self.attention = attention
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         x_BCHW = self.norm(self.conv(x_BCHW))
@@ -41,55 +51,86 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """One level up: ReLU, Conv 3x3 to 4 times the channels, PixelShuffle 2, norm, dropout."""
+    """One level up: ReLU, a convolution that doubles the map, norm, dropout, attention."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: str, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, upsampling: str, norm: str, dropout: float, attention: nn.Module | None
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, 4 * outputs, 3, padding=1, bias=norm_wants_bias(norm))
+        self.conv = make_upsampling(upsampling, inputs, outputs, bias=norm_wants_bias(norm))
         self.norm = make_norm(norm, outputs)
         self.dropout = nn.Dropout(dropout)
+        self.attention = attention
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        x_BCHW = functional.pixel_shuffle(self.conv(functional.relu(x_BCHW)), 2)
-        dropped: Tensor = self.dropout(self.norm(x_BCHW))
-        return dropped
+        x_BCHW = self.dropout(self.norm(self.conv(functional.relu(x_BCHW))))
+        return x_BCHW if self.attention is None else self.attention(x_BCHW)
 
 
 class Generator(nn.Module):
-    """Draws a glyph in a style from its source image. Raises RecipeError when settings and size do not fit."""
+    """Draws a glyph in a style from its source image.
 
-    def __init__(self, settings: NetworkSettings, size_px: int) -> None:
+    `checkpoint_activations` saves memory in training and changes no result: the maps inside a level are computed
+    again in the backward pass instead of being kept. Raises RecipeError when settings and size do not fit.
+    """
+
+    def __init__(self, settings: NetworkSettings, size_px: int, *, checkpoint_activations: bool = False) -> None:
         super().__init__()
         self.settings = settings
         self.size_px = size_px
+        self.checkpoint_activations = checkpoint_activations
         channels = settings.channels_for(size_px)
         deepest = len(channels) - 1
         self.embedding = nn.Embedding(settings.embedding_num, settings.embedding_dim)
         self.downs = nn.ModuleList()
         self.ups = nn.ModuleList()
+        self.joins = nn.ModuleList()
+        """By level, outermost first: how the map of that level meets what comes up from below it."""
         for level, width in enumerate(channels):
-            outer = channels[level - 1] if level else 1
+            outer = channels[level - 1] if level else settings.image_channels
+            width_px = size_px >> (level + 1)
             # The first map and the bottleneck are not normalised: the one is the drawing itself,
             # the other may be a single pixel.
             down_norm = "none" if level in {0, deepest} else settings.norm
-            attention = size_px >> (level + 1) in settings.attention
+            attention = self._attention(width) if width_px in settings.attention else None
             self.downs.append(Down(outer, width, norm=down_norm, attention=attention))
             if level == deepest:
                 inputs = width + settings.embedding_dim
             else:
-                inputs = 2 * width if settings.skip == "concat" else width
+                self.joins.append(join := Join(width, settings, width_px))
+                inputs = join.outputs
             inner = 0 < level < deepest and outer == width
-            up_norm = settings.norm if level else "none"
-            self.ups.append(Up(inputs, outer, norm=up_norm, dropout=settings.dropout if inner else 0.0))
+            self.ups.append(
+                Up(
+                    inputs,
+                    outer,
+                    upsampling=settings.upsampling,
+                    norm=settings.norm if level else "none",
+                    dropout=settings.dropout if inner else 0.0,
+                    attention=self._attention(outer) if level and 2 * width_px in settings.attention_up else None,
+                )
+            )
         initialise(self)
+        if settings.spectral_norm_generator:
+            normalise_spectra(self)
+
+    def _attention(self, channels: int) -> nn.Module:
+        return make_attention(channels, self.settings.attention_layers, residual=self.settings.attention_residual)
+
+    def _through(self, level: nn.Module, x_BCHW: Tensor) -> Tensor:
+        if self.checkpoint_activations:
+            return recomputed(level, x_BCHW)
+        through: Tensor = level(x_BCHW)
+        return through
 
     def encoder(self, image_B1HW: Tensor) -> Encoding:
         skips: list[Tensor] = []
-        x_BCHW = self.downs[0](image_B1HW)
+        x_BCHW = self._through(self.downs[0], image_B1HW.expand(-1, self.settings.image_channels, -1, -1))
         for down in self.downs[1:]:
-            x_BCHW = functional.leaky_relu(x_BCHW, LEAK)
+            # In place: what it was before is not needed again, and would be a second map to keep.
+            x_BCHW = functional.leaky_relu(x_BCHW, LEAK, inplace=True)
             skips.append(x_BCHW)
-            x_BCHW = down(x_BCHW)
+            x_BCHW = self._through(down, x_BCHW)
         return Encoding(skips, x_BCHW)
 
     def decoder(self, encoding: Encoding, style_BE: Tensor, source_B1HW: Tensor) -> Tensor:
@@ -98,13 +139,12 @@ class Generator(nn.Module):
         style_BEHW = style_BE[:, :, None, None].expand(-1, -1, *deepest_BCHW.shape[2:])
         x_BCHW = torch.cat([style_BEHW.to(deepest_BCHW.dtype), deepest_BCHW], 1)
         for level in range(len(self.ups) - 1, 0, -1):
-            x_BCHW = self.ups[level](x_BCHW)
-            skip_BCHW = encoding.skips[level - 1]
-            x_BCHW = torch.cat([skip_BCHW, x_BCHW], 1) if self.settings.skip == "concat" else skip_BCHW + x_BCHW
-        change_B1HW = self.ups[0](x_BCHW)
+            x_BCHW = self.joins[level - 1](self._through(self.ups[level], x_BCHW), encoding.skips[level - 1])
+        change_BCHW = self._through(self.ups[0], x_BCHW)
         if self.settings.source_residual:
-            change_B1HW = change_B1HW + self.settings.source_residual * source_B1HW
-        return torch.tanh(change_B1HW)
+            change_BCHW = change_BCHW + self.settings.source_residual * source_B1HW
+        image_BCHW = torch.tanh(change_BCHW)
+        return image_BCHW if self.settings.image_channels == 1 else image_BCHW.mean(1, keepdim=True)
 
     def draw(self, source_B1HW: Tensor, style_index_B: Tensor) -> tuple[Tensor, Encoding]:
         """The image and the encoding it was drawn from."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fontgen.settings import Settings
 from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
@@ -55,6 +55,9 @@ class TrainSettings(Settings):
     compile: Literal["off", "inductor", "aot_eager"] = "off"
     """torch.compile for both networks, never for the R1 penalty. inductor needs a C++ compiler, or Triton on a
     GPU, and minutes at the start; aot_eager only traces, to find faults."""
+    checkpoint_activations: bool = False
+    """The generator's inner maps are computed again in the backward pass instead of being kept: same result,
+    about half of the memory for them, about a third more time."""
     seed: int = Field(default=1, ge=0)
     """Same seed, settings and machine: same weights, to the last bit."""
     max_bad_steps: int = Field(default=20, ge=1)
@@ -80,6 +83,14 @@ class TrainSettings(Settings):
         shown: dict[str, Any] = {"keep_checkpoints": True, "tensorboard": True}
         # What the weights are counts, not where they lie: a recipe's folder may be moved.
         return self.model_dump(mode="json", exclude={**shown, "losses": {"perceptual_weights"}})
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.checkpoint_activations and self.compile != "off":
+            raise ValueError(
+                'checkpoint_activations needs compile = "off": compiled passes choose themselves what to keep'
+            )
+        return self
 
     def total_steps(self, num_pairs: int) -> int:
         """Steps of the whole run on `num_pairs` training pairs."""

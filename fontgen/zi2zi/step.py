@@ -46,7 +46,8 @@ class Networks:
         self.device = device
         self.team = team
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.generator = Generator(network, size_px).to(device).to(memory_format=layout)
+        generator = Generator(network, size_px, checkpoint_activations=settings.checkpoint_activations)
+        self.generator = generator.to(device).to(memory_format=layout)
         self.discriminator = Discriminator(network, size_px).to(device).to(memory_format=layout)
         self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
         """The running mean of the generator's weights: the network that is evaluated and kept."""
