@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fontgen import __version__
-from fontgen.commands import fonts, images, recipes, tools
+from fontgen.commands import fonts, glyphs, images, recipes, tools
 from fontgen.errors import FontgenError
 
 INTERRUPTED = 130
@@ -52,6 +52,6 @@ def main(debug: bool) -> None:
     """
 
 
-for _module in (recipes, images, fonts, tools):
+for _module in (recipes, glyphs, images, fonts, tools):
     for _command in _module.COMMANDS:
         main.add_command(_command)

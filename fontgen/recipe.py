@@ -195,7 +195,7 @@ class OutputTable(Settings):
     folder: RecipePath | None = None
     """The build folder; default: build/ and the recipe's name, in the current folder."""
     overrides: RecipePath | None = None
-    """A folder of hand-made U+4E00.png or U+4E00.svg that replace what the network made."""
+    """A folder of hand-made U+4E00.png, U+4E00.svg or U+4E00.glif, or of a UFO, that replace what the network made."""
     on_suspect: Literal["keep", "drop"] = "keep"
     """Whether glyphs that the gate suspects go into the font."""
 

@@ -12,7 +12,7 @@ from fontgen.commands.options import FILE, FOLDER, RECIPE, device_option, quiet_
 DEMO = Path("pipelines/demo.toml")
 
 
-def _build(
+def make(
     recipe: Path | None,
     *,
     output: Path | None = None,
@@ -20,6 +20,7 @@ def _build(
     want: str | None = None,
     quiet: bool = False,
 ) -> Any:
+    """The build of a recipe, or of the demo's where none is given. Raises RecipeError."""
     from fontgen.errors import RecipeError
     from fontgen.pipeline import make_build
     from fontgen.recipe import load_recipe
@@ -80,7 +81,7 @@ def build(
     from fontgen.pipeline import plan_lines, run, summary_lines
     from fontgen.stages.repair import suspects
 
-    job = _build(recipe, output=output, device=device, want=want, quiet=quiet)
+    job = make(recipe, output=output, device=device, want=want, quiet=quiet)
     if dry_run:
         for line in plan_lines(job, from_stage=from_stage):
             click.echo(line)
@@ -94,7 +95,7 @@ def build(
 def _until(stage: str, recipe: Path, device: str | None = None) -> None:
     from fontgen.pipeline import run
 
-    raise SystemExit(run(_build(recipe, device=device), until=stage))
+    raise SystemExit(run(make(recipe, device=device), until=stage))
 
 
 @click.command()
@@ -131,7 +132,7 @@ def train(recipe: Path, resume: bool, device: str | None) -> None:
     """
     from fontgen.errors import CheckpointError
 
-    job = _build(recipe, device=device)
+    job = make(recipe, device=device)
     folder = job.folder("train").path
     if resume and not any(folder.glob("*.safetensors")):
         raise CheckpointError(f"{folder}: no interrupted training to resume; leave --resume out")
@@ -151,7 +152,7 @@ def plan_command(recipe: Path, device: str | None) -> None:
     """
     from fontgen.stages.estimate import estimate_lines
 
-    for line in estimate_lines(_build(recipe, device=device, quiet=True)):
+    for line in estimate_lines(make(recipe, device=device, quiet=True)):
         click.echo(line)
 
 

@@ -67,11 +67,11 @@ def contact_sheet(
     sheet = Image.new("RGB", layout.size, PAPER)
     draw = ImageDraw.Draw(sheet)
     if title:
-        draw.text((_EDGE_PX, _EDGE_PX - 4), title, font=_font(18), fill=TEXT)
+        draw.text((_EDGE_PX, _EDGE_PX - 4), title, font=label_font(18), fill=TEXT)
     for column in range(columns):
         for index, heading in enumerate(headings):
             left, _ = layout.tile(0, column, index)
-            draw.text((left, layout.headings_top), _fit(heading, tile_px), font=_font(_LABEL_PX), fill=FAINT)
+            draw.text((left, layout.headings_top), _fit(heading, tile_px), font=label_font(_LABEL_PX), fill=FAINT)
     for number, row in enumerate(shown):
         _draw_row(sheet, draw, layout, divmod(number, columns), row, smooth=smooth)
     with atomic_path(path) as temporary:
@@ -188,13 +188,13 @@ def _draw_row(
     left, top = layout.tile(line, column, 0)
     label = f"! {row.label}" if row.suspect else row.label
     baseline = top - _LABEL_PX - 5
-    draw.text((left, baseline), label, font=_font(_LABEL_PX), fill=colour)
+    draw.text((left, baseline), label, font=label_font(_LABEL_PX), fill=colour)
     if row.note:
-        taken = int(_font(_LABEL_PX).getlength(label)) + 8
+        taken = int(label_font(_LABEL_PX).getlength(label)) + 8
         note = _fit(row.note, layout.cell_width - taken)
-        width = int(_font(_LABEL_PX).getlength(note))
+        width = int(label_font(_LABEL_PX).getlength(note))
         fill = SUSPECT if row.suspect else FAINT
-        draw.text((left + layout.cell_width - width, baseline), note, font=_font(_LABEL_PX), fill=fill)
+        draw.text((left + layout.cell_width - width, baseline), note, font=label_font(_LABEL_PX), fill=fill)
     for index, image in enumerate(row.images):
         left, top = layout.tile(line, column, index)
         box = (left - 1, top - 1, left + layout.tile_px, top + layout.tile_px)
@@ -215,13 +215,14 @@ def _tile(ink: NDArray[np.uint8], tile_px: int, *, smooth: bool) -> Image.Image:
     return image.resize((tile_px, tile_px), Image.Resampling.BICUBIC if larger else Image.Resampling.BOX)
 
 
-def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def label_font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's built-in face: the same on every machine, without ideographs."""
     return ImageFont.load_default(size_px)
 
 
 def _fit(text: str, width_px: int) -> str:
     """`text`, or as much of it as fits into `width_px` at label size, with an ellipsis."""
-    font = _font(_LABEL_PX)
+    font = label_font(_LABEL_PX)
     if font.getlength(text) <= width_px:
         return text
     while text and font.getlength(text + "...") > width_px:

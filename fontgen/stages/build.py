@@ -15,6 +15,7 @@ from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.store import MANIFEST, ImageFolder, image_name
 from fontgen.recipe import FontInput, Recipe, TargetTable
 from fontgen.report import Report
+from fontgen.stages.redo import RedoFile
 from fontgen.talk import Talk
 from fontgen.workspace import StageFolder, Workspace, file_hash
 from fontgen.zi2zi.header import CheckpointHeader, read_header
@@ -59,6 +60,11 @@ class Build:
 
     def hashes_of(self, *prefixes: str) -> dict[str, str]:
         return {key: value for key, value in self.input_hashes.items() if key.startswith(prefixes)}
+
+    @cached_property
+    def redo(self) -> RedoFile:
+        """The glyphs that are drawn by other means than the recipe's."""
+        return RedoFile.open(self.recipe_folder / f"{self.recipe.name}.redo.json")
 
     @cached_property
     def wanted(self) -> Codepoints:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
-from fontgen.errors import FontError, TrainingError
+from fontgen.errors import CheckpointError, FontError, TrainingError, codepoint_name
 from fontgen.files import read_json, write_json
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.stack import FontStack
@@ -23,7 +23,9 @@ from fontgen.glyphs.store import ImageFolder, image_name, keeping_records, write
 from fontgen.proof.sheet import SheetRow, contact_sheet
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placements_from, stale_images
+from fontgen.stages.redo import Means
 from fontgen.workspace import RUN, StageFolder, file_hash, fingerprint
+from fontgen.zi2zi.header import read_header
 
 
 def require_device(build: Build) -> None:
@@ -138,34 +140,76 @@ def _metadata(build: Build) -> dict[str, Any]:
 
 
 def _infer_inputs(build: Build) -> Any:
-    return [build.hashes_of("infer."), build.style.weights, build.draws_target, build.recipe.infer.passes]
+    redone = {codepoint_name(c): _means_key(build, means) for c, means in build.redo.glyphs.items()}
+    return [build.hashes_of("infer."), build.style.weights, build.draws_target, build.recipe.infer.passes, redone]
+
+
+def _means_key(build: Build, means: Means) -> list[Any]:
+    other = build.redo.checkpoint(means)
+    return [means.passes, means.shift_em, file_hash(other) if other else ""]
 
 
 def infer_keys(build: Build, source_keys: Mapping[int, str]) -> dict[int, str]:
     """Key of each drawn glyph, from that of its source. Reads the checkpoint."""
     shared = fingerprint(file_hash(build.checkpoint()), build.style.weights, build.recipe.infer.passes)
-    return {c: fingerprint(shared, key) for c, key in source_keys.items()}
+    redone = build.redo.glyphs
+    return {
+        c: fingerprint(shared, key, *(_means_key(build, redone[c]) if c in redone else ()))
+        for c, key in source_keys.items()
+    }
 
 
-def _run_infer(build: Build, folder: StageFolder) -> Outcome:
-    from fontgen.zi2zi.device import resolve_device
+def _by_means(build: Build, codepoints: Iterable[int]) -> dict[Means | None, list[int]]:
+    """Codepoints by how they are drawn: first those as the recipe says, under None."""
+    groups: dict[Means | None, list[int]] = {None: []}
+    for codepoint in codepoints:
+        means = build.redo.glyphs.get(codepoint)
+        groups.setdefault(means.model_copy(update={"attempt": 1}) if means else None, []).append(codepoint)
+    return groups
+
+
+def _draw(
+    build: Build, source: ImageFolder, groups: Mapping[Means | None, list[int]]
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """(codepoint, ink) of each glyph, group by group."""
     from fontgen.zi2zi.infer import infer_images
 
-    checkpoint = build.checkpoint()
-    canvas, _ = build.geometry()
-    source = ImageFolder.open(build.folder("source").path)
-    source_keys = build.folder("source").glyph_keys()
-    keys = infer_keys(build, {c: source_keys[c] for c in source})
-    stale = stale_images(folder, keys)
-    options: dict[str, Any] = {
+    for means, codepoints in groups.items():
+        checkpoint, rows, columns, options = build.checkpoint(), 0, 0, _draw_options(build)
+        if means is not None:
+            checkpoint = build.redo.checkpoint(means) or checkpoint
+            if read_header(checkpoint).canvas != source.canvas:
+                raise CheckpointError(f"{checkpoint}: made for another canvas; redo with a checkpoint of this one")
+            rows, columns = means.shift_px(source.canvas)
+            options["passes"] = means.passes
+        # rolled: margin comes in at the other side, and both are background
+        moved = ((c, np.roll(source.read(c), (rows, columns), (0, 1))) for c in codepoints)
+        for codepoint, ink in infer_images(checkpoint, moved, **options):
+            yield codepoint, np.roll(ink, (-rows, -columns), (0, 1))
+
+
+def _draw_options(build: Build) -> dict[str, Any]:
+    from fontgen.zi2zi.device import resolve_device
+
+    return {
         "style": build.style,
         "device": resolve_device(build.device),
         "batch_size": build.recipe.infer.batch_size,
         "passes": build.recipe.infer.passes,
     }
+
+
+def _run_infer(build: Build, folder: StageFolder) -> Outcome:
+    checkpoint = build.checkpoint()
+    canvas, _ = build.geometry()
+    source = ImageFolder.open(build.folder("source").path)
+    source_keys = build.folder("source").glyph_keys()
+    keys = infer_keys(build, {c: source_keys[c] for c in source})
+    groups = _by_means(build, stale_images(folder, keys))
+    stale = [codepoint for group in groups.values() for codepoint in group]
     done = 0
     report = build.reports["infer"] = Report("infer")
-    drawn = infer_images(checkpoint, ((c, source.read(c)) for c in stale), **options)
+    drawn = _draw(build, source, groups)
     with build.talk.progress("infer", len(stale)) as update:
         for batch in folder.in_batches(keys, stale):
             records: dict[int, dict[str, Any]] = {}
@@ -180,7 +224,7 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     if not stale:
         with keeping_records(folder.path, keys):
             write_manifest(folder.path, canvas, {}, {"checkpoint": file_hash(checkpoint)})
-    held_out = _infer_held_out(build, folder.path / "held-out", checkpoint, canvas, options)
+    held_out = _infer_held_out(build, folder.path / "held-out", checkpoint, canvas, _draw_options(build))
     return Outcome({"glyphs": len(keys), "drawn": len(stale), "held_out": held_out}, ["manifest.json"])
 
 
@@ -205,7 +249,6 @@ def infer_folder(
 ) -> Report:
     """Draw characters with a checkpoint alone: its canvas and placements, any source font, any style expression."""
     from fontgen.zi2zi.device import resolve_device
-    from fontgen.zi2zi.header import read_header
     from fontgen.zi2zi.infer import infer_images
     from fontgen.zi2zi.styles import parse_style
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fontgen.canvas import Placement
-from fontgen.errors import ImageError, codepoint_name
+from fontgen.errors import codepoint_name
 from fontgen.files import write_json
 from fontgen.fonts.base import open_base
 from fontgen.fonts.blank import SPACES
@@ -19,36 +19,24 @@ from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.calibrate import calibration_sample
 from fontgen.glyphs.render import render_ink, resample_ink
-from fontgen.glyphs.store import ImageFolder, codepoint_from_name
+from fontgen.glyphs.store import ImageFolder
 from fontgen.outlines.folder import outline_files, trace_folder
 from fontgen.outlines.genre import glyph_outline, measure_genre
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.svg import read_svg
 from fontgen.proof.sheet import SheetRow, contact_sheet, zoom_sheet
+from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
 from fontgen.stages.repair import gate_scores, registered_canvas, suspects
-from fontgen.workspace import StageFolder, file_hash
+from fontgen.workspace import StageFolder
 
 # trace
 
 
-def _overrides(build: Build, suffix: str) -> dict[int, Path]:
-    """Codepoint -> hand-made file that replaces what the network made."""
-    folder = build.recipe.output.overrides
-    if folder is None:
-        return {}
-    if not folder.is_dir():
-        raise ImageError(f"{folder}: no such folder of overrides; make it, or take [output] overrides out")
-    found = ((codepoint_from_name(p.stem), p) for p in sorted(folder.iterdir()) if p.suffix.lower() == suffix)
-    return {codepoint: path for codepoint, path in found if codepoint is not None}
-
-
 def _trace_inputs(build: Build) -> Any:
-    folder = build.recipe.output.overrides
-    overrides = file_hash(folder) if folder and folder.is_dir() else ""
-    return [build.recipe.trace.model_dump(mode="json"), overrides]
+    return [build.recipe.trace.model_dump(mode="json"), by_hand.hand_hash(build)]
 
 
 _GENRE_GLYPHS = 60
@@ -70,19 +58,19 @@ def trace_settings(build: Build) -> TraceSettings:
 def images_to_trace(build: Build) -> tuple[ImageFolder, set[int]]:
     """The cleaned images on the canvas that takes out the shift, and the codepoints whose image was made by hand."""
     images = ImageFolder.open(build.folder("clean").path)
-    by_hand = {c: path for c, path in _overrides(build, ".png").items() if c in images.files}
-    files = images.files | by_hand
-    return replace(images, canvas=registered_canvas(build, images.canvas), files=files), set(by_hand)
+    painted = {c: path for c, path in by_hand.painted(build).items() if c in images.files}
+    files = images.files | painted
+    return replace(images, canvas=registered_canvas(build, images.canvas), files=files), set(painted)
 
 
 def _run_trace(build: Build, folder: StageFolder) -> Outcome:
-    images, by_hand = images_to_trace(build)
+    images, painted = images_to_trace(build)
     settings = trace_settings(build)
     if build.recipe.trace.genre != settings.genre:
         build.talk.line(f"  genre {settings.genre}, by the target font's own outlines")
     report = trace_folder(images, folder.path, settings)
     build.reports["trace"] = report
-    figures = {**report.figures, "failed": len(report.failed), "by_hand": len(by_hand)}
+    figures = {**report.figures, "failed": len(report.failed), "by_hand": len(painted)}
     if build.target_refs[0] is None:
         figures["drawn"] = _trace_target_images(build, folder)
     return Outcome(figures, ["outlines.json"])
@@ -114,14 +102,14 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
     charset = read_charset(build)
     source = ImageFolder.open(build.folder("source").path)
     dropped = _dropped(build)
-    svgs = outline_files(build.folder("trace").path) | _overrides(build, ".svg")
+    outlines = outline_files(build.folder("trace").path) | by_hand.drawn(build)
     _, placement = build.geometry()
     for codepoint in charset["generate"]:
-        if codepoint not in svgs or codepoint in dropped:
+        if codepoint not in outlines or codepoint in dropped:
             continue
         record = source.glyphs.get(codepoint, {})
         yield AssembledGlyph(
-            codepoint, _unfitted(read_svg(svgs[codepoint]), record, placement), record.get("advance_em")
+            codepoint, _unfitted(by_hand.read_drawn(outlines[codepoint]), record, placement), record.get("advance_em")
         )
     for codepoint in charset["blank"]:
         ref = build.stack.resolve([codepoint]).refs[codepoint]
@@ -136,7 +124,7 @@ def _dropped(build: Build) -> set[int]:
     """Suspects that stay out of the font; hand work is never doubted."""
     if build.recipe.output.on_suspect == "keep":
         return set()
-    return suspects(build).keys() - _overrides(build, ".svg").keys() - _overrides(build, ".png").keys()
+    return suspects(build).keys() - by_hand.drawn(build).keys() - by_hand.painted(build).keys()
 
 
 def _unfitted(outline: Outline, record: dict[str, Any], placement: Placement) -> Outline:
@@ -185,7 +173,7 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
 
     figures: dict[str, Any] = {}
     charset = read_charset(build)
-    traced = outline_files(build.folder("trace").path) | _overrides(build, ".svg")
+    traced = outline_files(build.folder("trace").path) | by_hand.drawn(build)
     dropped = _dropped(build)
     added = {c for c in charset["generate"] if c in traced and c not in dropped} | set(charset["blank"])
     ref = build.target_refs[0]
