@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fontgen.errors import FontgenError
-from fontgen.parallel import usable_cores
+from fontgen.parallel import total_memory_gb, usable_cores
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -181,20 +181,6 @@ def _woff2() -> Check:
 def _cores() -> Check:
     usable, present = usable_cores(), os.cpu_count() or 1
     return Check("cores", "ok", f"{usable} usable of {present}")
-
-
-def total_memory_gb() -> float | None:
-    """Physical memory, or the limit of the container where that is lower; None where neither can be told."""
-    try:
-        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-    for limit_file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            physical = min(physical, int(Path(limit_file).read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            continue  # no such control group, or "max": no limit
-    return physical / 2**30
 
 
 def _memory() -> Check:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -23,6 +24,20 @@ _FEW = 64
 def usable_cores() -> int:
     """Cores this process may use (containers and `taskset` counted in)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def total_memory_gb() -> float | None:
+    """Physical memory, or the limit of the container where that is lower; None where neither can be told."""
+    try:
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    for limit_file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            physical = min(physical, int(Path(limit_file).read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue  # no such control group, or "max": no limit
+    return physical / 2**30
 
 
 _work: Callable[[Any], Any]

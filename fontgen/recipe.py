@@ -21,6 +21,7 @@ from fontgen.glyphs.clean_settings import CleanSettings
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.outlines.settings import TraceSettings
+from fontgen.presets import filled, preset_named, presets
 from fontgen.recipe_errors import explain, key_text, line_of
 from fontgen.settings import RecipePath, Settings
 from fontgen.zi2zi.network_settings import NetworkSettings
@@ -212,6 +213,8 @@ class Recipe(Settings):
 
     name: str = Field(default="", pattern=r"^[\w.-]*$")
     """Names the build folder and the files; default: the recipe file's name."""
+    preset: str | None = None
+    """Values for a kind of machine, wherever this recipe gives none of its own: see [Presets](#presets)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the network runs."""
     source: SourceTable
@@ -233,6 +236,18 @@ class Recipe(Settings):
     font: FontSettings = FontSettings()
     output: OutputTable = OutputTable()
     truth: TruthTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, data: Any) -> Any:
+        name = data.get("preset") if isinstance(data, dict) else None
+        # What is no name of a preset is refused below, with its line.
+        return filled(data, name) if name in presets() else data
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, name: str | None) -> str | None:
+        return None if name is None else preset_named(name).name
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -289,8 +304,11 @@ class Recipe(Settings):
         return found
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read and validate a recipe. Raises RecipeError that names file, line, table and key."""
+def load_recipe(path: Path, *, preset: str | None = None) -> Recipe:
+    """Read and validate a recipe; `preset` takes the place of its own.
+
+    Raises RecipeError that names file, line, table and key.
+    """
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError as error:
@@ -303,6 +321,8 @@ def load_recipe(path: Path) -> Recipe:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from error
+    if preset is not None:
+        data["preset"] = preset
     try:
         recipe = Recipe.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:

@@ -12,6 +12,7 @@ from fontgen.fonts.face import Face, FontRef, is_whitespace, open_face
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.calibrate import Calibration, calibrate, calibration_sample
 from fontgen.glyphs.render import render_ink
+from fontgen.presets import presets
 
 _SUGGESTED = ("jisx0208", "big5", "gb2312", "ksx1001-hangul", "joyo", "cjk-unified")
 
@@ -19,8 +20,8 @@ _FEW_PAIRS = 400
 """Below this the style comes through weakly; 5,000 pairs are the usual advice for training from scratch."""
 
 
-def write_starter(source: Path, target: Path, recipe: Path, *, force: bool = False) -> Path:
-    """Measure two fonts and write a recipe that `fontgen build` takes as it is.
+def write_starter(source: Path, target: Path, recipe: Path, *, preset: str, force: bool = False) -> Path:
+    """Measure two fonts and write a recipe that `fontgen build` takes as it is, with the preset to train by.
 
     Raises RecipeError when a recipe is there already, FontError when the fonts cannot go together.
     """
@@ -39,13 +40,14 @@ def write_starter(source: Path, target: Path, recipe: Path, *, force: bool = Fal
         lambda codepoint, canvas: render_ink(target_face, codepoint, canvas),
         descender_em=-0.12,
     )
-    write_text(recipe, _text(recipe, source_face, target_face, len(usable), measured))
+    write_text(recipe, _text(recipe, source_face, target_face, len(usable), measured, preset))
     return recipe
 
 
-def _text(recipe: Path, source: Face, target: Face, num_pairs: int, measured: Calibration) -> str:
+def _text(recipe: Path, source: Face, target: Face, num_pairs: int, measured: Calibration, preset: str) -> str:
     place = measured.placement
     coverage = "\n".join(_coverage(source, target))
+    offered = "\n".join(f"#   {name:<14} {known.about}" for name, known in presets().items())
     few = f"# Fewer than {_FEW_PAIRS} pairs: expect the structure to come through, the style less.\n"
     return f"""\
 # {target.family_name} {target.style_name}, extended from {source.family_name} {source.style_name}.
@@ -61,6 +63,12 @@ def _text(recipe: Path, source: Face, target: Face, num_pairs: int, measured: Ca
 # What the fonts have:
 {coverage}
 
+# What to train and how, for the machine that this was written on. There are
+{offered}
+# docs/recipes.md lists what each sets; keys given below win, such as epochs = 100 in [train].
+# `fontgen plan {recipe.name}` says what fits this machine and how long it takes.
+preset = "{preset}"
+
 [source]
 fonts = ["{_relative(source.ref.path, recipe)}"]
 
@@ -70,14 +78,6 @@ font = "{_relative(target.ref.path, recipe)}"
 [charset]
 # All that the source has; or a charset expression such as "big5 + jisx0208".
 want = "{_relative(source.ref.path, recipe)}"
-
-[canvas]
-size_px = 256
-
-[train]
-# On a GPU: 100 to 200 epochs of 5,000 pairs. On a CPU begin with pipelines/demo.toml's settings.
-epochs = 100
-batch_size = 16
 
 [font.names]
 version = "1.000"

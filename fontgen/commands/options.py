@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,22 @@ RECIPE = click.argument("recipe", type=FILE)
 
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs; default: the recipe's."
+)
+
+
+def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([GM])(?:i?B)?", (value or "").strip(), re.IGNORECASE)
+    if value is not None and (match is None or float(match[1]) == 0):
+        raise click.BadParameter(f"{value!r} is no amount of memory; write 4G or 800M", ctx, param)
+    # Cards are sold in units of 2^30 and 2^20 bytes.
+    return int(float(match[1]) * (2**30 if match[2].upper() == "G" else 2**20)) if match else None
+
+
+vram_option = click.option(
+    "--vram",
+    metavar="SIZE",
+    callback=_memory,
+    help="Plan for a card with so much memory, such as 4G; default: this device.",
 )
 json_option = click.option("--json", "json_file", type=FILE, help="Also write the result as JSON to FILE.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say only what must be read.")

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from fontgen.commands.options import FILE, FOLDER, RECIPE, device_option, quiet_option
+from fontgen.commands.options import (
+    FILE,
+    FOLDER,
+    RECIPE,
+    device_option,
+    json_option,
+    quiet_option,
+    save_json,
+    vram_option,
+)
 
 DEMO = Path("pipelines/demo.toml")
 
@@ -18,6 +27,7 @@ def make(
     output: Path | None = None,
     device: str | None = None,
     want: str | None = None,
+    preset: str | None = None,
     quiet: bool = False,
 ) -> Any:
     """The build of a recipe, or of the demo's where none is given. Raises RecipeError."""
@@ -33,7 +43,8 @@ def make(
                 f"no recipe given and no {DEMO} here; "
                 "`fontgen init --source FONT --target FONT` writes one for your fonts"
             )
-    return make_build(load_recipe(recipe), recipe, output=output, device=device, want=want, talk=Talk(quiet=quiet))
+    loaded = load_recipe(recipe, preset=preset)
+    return make_build(loaded, recipe, output=output, device=device, want=want, talk=Talk(quiet=quiet))
 
 
 @click.command()
@@ -47,9 +58,12 @@ def init(source: Path, target: Path, recipe: Path | None, force: bool) -> None:
     \b
     fontgen init --source NotoSansTC-Bold.otf --target MyFont.ttf -o my-font.toml
     """
+    from fontgen.presets import preset_for
     from fontgen.starter import write_starter
+    from fontgen.zi2zi.device import card_memory_gb
 
-    written = write_starter(source, target, recipe or Path(f"{target.stem}.toml"), force=force)
+    preset = preset_for(card_memory_gb())
+    written = write_starter(source, target, recipe or Path(f"{target.stem}.toml"), preset=preset, force=force)
     click.echo(f"{written}: written; `fontgen build {written}` makes the font", err=True)
 
 
@@ -143,17 +157,25 @@ def train(recipe: Path, resume: bool, device: str | None) -> None:
 
 @click.command("plan")
 @RECIPE
+@vram_option
+@click.option("--preset", metavar="NAME", help="Try this preset instead of the recipe's.")
 @device_option
-def plan_command(recipe: Path, device: str | None) -> None:
-    """Say what a recipe's training will cost: parameters, memory, time of a few probe steps.
+@json_option
+def plan_command(
+    recipe: Path, vram: int | None, preset: str | None, device: str | None, json_file: Path | None
+) -> None:
+    """Say what a recipe's training will cost: parameters, memory, what fits, and the time of a few probe steps.
 
     \b
     fontgen plan pipelines/demo.toml
+    fontgen plan my-font.toml --preset laptop-4gb --vram 4G
     """
-    from fontgen.stages.estimate import estimate_lines
+    from fontgen.stages.estimate import plan_recipe
 
-    for line in estimate_lines(make(recipe, device=device, quiet=True)):
+    result = plan_recipe(make(recipe, device=device, preset=preset, quiet=True), vram)
+    for line in result.lines():
         click.echo(line)
+    save_json(json_file, result.to_json())
 
 
 COMMANDS = (init, build, pairs, calibrate, train, plan_command)

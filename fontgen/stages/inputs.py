@@ -243,9 +243,9 @@ def _training_sources(build: Build, index: int) -> dict[int, FontRef]:
     return {c: sources[c] for c in shared}
 
 
-def count_pairs(build: Build) -> int:
-    """How many pairs the recipe trains on, without drawing them."""
-    return sum(len(_training_sources(build, index)) for index in range(len(build.recipe.targets)))
+def training_codepoints(build: Build) -> list[int]:
+    """The codepoint of every pair that the recipe will have, held-out ones too, without drawing them."""
+    return [codepoint for index in range(len(build.recipe.targets)) for codepoint in _training_sources(build, index)]
 
 
 def _run_pairs(build: Build, folder: StageFolder) -> Outcome:

@@ -26,6 +26,13 @@ def resolve_device(name: str | torch.device) -> torch.device:
     return torch.device(name)
 
 
+def card_memory_gb() -> float | None:
+    """Memory of the GPU that `auto` would take, in GB of 2^30 bytes; None without one."""
+    if not torch.cuda.is_available():
+        return None
+    return float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**30)
+
+
 @contextmanager
 def repeatable(device: torch.device) -> Iterator[None]:
     """Deterministic kernels, and an untouched random state afterwards."""
