@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from fontgen.presets import presets, sources_of_values
 from fontgen.recipe import FontInput, Recipe
 
 INTRODUCTION = """\
@@ -122,6 +123,18 @@ on light, at any size, grey or coloured. The scans themselves become glyphs of t
 
 """
 
+PRESETS = """\
+## Presets
+
+`preset = "NAME"` before the first table of a recipe fills in the values below, wherever the recipe gives none of its
+own. `fontgen init` writes the one for the machine it runs on, `fontgen plan my-font.toml --preset NAME` tries another.
+
+{about}
+
+Where a value comes from: † *practice* is a rule of thumb of people who run zi2zi, not measured with fontgen; *demo* is
+as in `pipelines/demo.toml`, whose figures the README gives; *plan* is such that `fontgen plan` says it fits the card.
+"""
+
 _UNITS = (
     (r"^units_per_em$", "font units"),
     (r"_em2$", "em²"),
@@ -162,11 +175,34 @@ def _sections() -> Iterator[str]:
             tables.append((field.alias or name, field, model))
     yield "## Before the first table\n"
     yield from _rows(plain)
+    yield from _presets()
     for name, field, model in tables:
         yield from _table(name, field, model)
     yield "## Fonts\n"
     yield "Where a key's type is *font*, give a path, or a table with these keys:\n"
     yield from _rows(FontInput.model_fields)
+
+
+def _presets() -> Iterator[str]:
+    known = presets()
+    about = "\n".join(f"- `{name}`: {preset.about}." for name, preset in known.items())
+    yield PRESETS.format(about=about)
+    yield f"| Key | {' | '.join(known)} | From |"
+    yield f"|---|{'---|' * len(known)}---|"
+    for key, source in sources_of_values().items():
+        table, _, name = key.rpartition(".")
+        values = [_value_at(preset.tables, key.split(".")) for preset in known.values()]
+        shown = ["" if value is None else f"`{_toml(value)}`" for value in values]
+        yield f"| `[{table}]` `{name}` | {' | '.join(shown)} | {source.replace('practice', '† practice')} |"
+    yield "\nOn another canvas than the preset's, attention lies on the maps of the same depth: `[16, 32]` at 256 px is"
+    yield "`[24, 48]` at 384 px.\n"
+
+
+def _value_at(tables: dict[str, Any], parts: list[str]) -> Any:
+    value: Any = tables
+    for part in parts:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _table(name: str, field: FieldInfo, model: type[BaseModel]) -> Iterator[str]:

@@ -57,6 +57,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
         64,
     ),
     "bf16, channels first": ({}, {"batch_size": 8, "precision": "bf16", "channels_last": False}, 64),
+    "fp16, optimizers not fused": ({}, {"batch_size": 8, "precision": "fp16", "fused": False}, 64),
 }
 
 

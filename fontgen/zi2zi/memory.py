@@ -61,8 +61,8 @@ def foretell(network: NetworkSettings, settings: TrainSettings, size_px: int, de
     counted: convolutions and normalisations take some for other layouts.
     Raises RecipeError for settings that do not go together.
     """
-    # More forward passes than two take no more memory than two.
-    settings = settings.model_copy(update={"accumulate": min(settings.accumulate, 2)})
+    # More forward passes than two take no more memory than two; a compiled step has no code of its own to run.
+    settings = settings.model_copy(update={"accumulate": min(settings.accumulate, 2), "compile": "off"})
     with rehearsing() as counter:
         networks = Networks(network, settings, size_px, device)
         _make_moments(networks)
