@@ -150,8 +150,13 @@ def summary_lines(build: Build) -> list[str]:
         f"characters  {charset['wanted']} wanted, {charset['kept']} kept from the target, "
         f"{charset['generate']} generated, {len(doubtful)} suspect, {charset['lacking']} in neither font"
     ]
-    held_out = build.folder("train").figures.get("held_out", {}) if build.recipe.infer.checkpoint is None else {}
-    if held_out:
+    trained = build.folder("train").figures if build.recipe.infer.checkpoint is None else {}
+    for episode in trained.get("health", []):
+        if episode["to"] is None:
+            lines.append(f"training    since step {episode['from']}: {episode['words']}")
+    if trained.get("ended"):
+        lines.append(f"training    {trained['ended']}")
+    if held_out := trained.get("held_out", {}):
         lines.append("held out    " + ", ".join(f"{key} {value:.4f}" for key, value in sorted(held_out.items())))
     placed = build.folder("calibrate").figures["styles"][0]
     where, measured = placed["placement"], placed["measured"]

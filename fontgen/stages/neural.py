@@ -85,6 +85,7 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
             on_progress=lambda step, total, figures: update(step, _progress_words(figures)),
             on_sample=lambda step, *images: _write_sample(folder.path, step, *images),
             on_evaluated=lambda step: _draw_curves(folder.path),
+            on_health=lambda step, wrong, words: _say_health(build, step, wrong, words),
         )
     if result.ended:
         build.talk.line(f"  {result.ended}")
@@ -95,6 +96,7 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
         "skipped": result.skipped_steps,
         "held_out": result.figures,
         "ended": result.ended,
+        "health": result.health,
         "checkpoints": kept_checkpoints(folder.path),
     }
     return Outcome(figures, [name])
@@ -110,6 +112,10 @@ def _write_sample(folder: Path, step: int, *images: NDArray[np.uint8]) -> None:
     rows = [SheetRow(f"{number + 1}", list(row)) for number, row in enumerate(zip(*images, strict=True))]
     headings = ("source", "generated", "truth")
     contact_sheet(rows, headings, folder / "samples" / f"{step:07d}.png", title=f"step {step}", tile_px=128)
+
+
+def _say_health(build: Build, step: int, wrong: bool, words: str) -> None:
+    (build.talk.warn if wrong else build.talk.line)(f"train, step {step}: {words}")
 
 
 def _draw_curves(folder: Path) -> None:

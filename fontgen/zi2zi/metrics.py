@@ -50,12 +50,17 @@ class MetricsLog:
         write_text(self.path, "".join(texts))
         return kept
 
-    def append(self, line: Mapping[str, Any]) -> None:
-        """Add a line; it has a `step`. Figures that are not finite become null, since JSON has no NaN."""
+    def append(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a line, which has a `step`, and return it as it was written.
+
+        Figures have six digits, and those that are not finite become null, since JSON has no NaN.
+        """
+        written: dict[str, Any] = _written(line)
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_written(line)) + "\n")
+            file.write(json.dumps(written) + "\n")
         if self._writer_class is not None:
-            self._add_events(line)
+            self._add_events(written)
+        return written
 
     def close(self) -> None:
         """Write out what TensorBoard still holds back."""

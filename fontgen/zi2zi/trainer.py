@@ -18,12 +18,14 @@ import torch
 from numpy.typing import NDArray
 
 from fontgen.errors import CheckpointError, TrainingError, writing
+from fontgen.zi2zi.ailments import ailment
 from fontgen.zi2zi.checkpoint import load_state, save_generator, save_state
 from fontgen.zi2zi.data import PairBatches, Pairs
 from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.evaluation import evaluate
 from fontgen.zi2zi.figures import score
 from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
+from fontgen.zi2zi.health import Monitor
 from fontgen.zi2zi.keeping import BEST, LATEST, STATE, prune, step_files, step_name
 from fontgen.zi2zi.metrics import METRICS, MetricsLog, Speed
 from fontgen.zi2zi.network_settings import NetworkSettings
@@ -37,6 +39,7 @@ Images = NDArray[np.uint8]
 OnProgress = Callable[[int, int, dict[str, Any]], None]
 OnSample = Callable[[int, Images, Images, Images], None]
 OnEvaluated = Callable[[int], None]
+OnHealth = Callable[[int, bool, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,8 @@ class TrainResult:
     """Held-out figures of `checkpoint`."""
     skipped_steps: int = 0
     """Steps left out because their losses were not finite."""
+    health: list[dict[str, Any]] = field(default_factory=list)
+    """What the health monitor found wrong: kind, words, and the steps `from` and `to` (None: to the end)."""
     ended: str = ""
     """Why training ended before its last step, in words; empty when it did not."""
 
@@ -67,6 +72,7 @@ def train(
     on_progress: OnProgress | None = None,
     on_sample: OnSample | None = None,
     on_evaluated: OnEvaluated | None = None,
+    on_health: OnHealth | None = None,
 ) -> TrainResult:
     """Train on `pairs` and leave checkpoints, the trainer's state and `metrics.jsonl` in `folder`.
 
@@ -75,6 +81,7 @@ def train(
     `on_progress(step, total, figures)` runs after each logged step; `on_sample(step, source,
     generated, truth)` gets (n, size, size) uint8 ink of held-out glyphs at each evaluation, and
     `on_evaluated(step)` runs when its figures are logged and its checkpoints are saved.
+    `on_health(step, wrong, words)` runs when something begins to be wrong, or (`wrong` False) is over.
 
     Raises KeyboardInterrupt after saving when interrupted (SIGINT, SIGTERM); TrainingError when
     training cannot go on; CheckpointError when the state in `folder` is damaged or of another
@@ -82,7 +89,9 @@ def train(
     """
     where = resolve_device(device)
     with repeatable(where):
-        run = _Run(pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample, on_evaluated)
+        run = _Run(
+            pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample, on_evaluated, on_health
+        )
         if resume and (folder / STATE).exists():
             run.resume()
         else:
@@ -102,6 +111,7 @@ class _Run:
         on_progress: OnProgress | None,
         on_sample: OnSample | None,
         on_evaluated: OnEvaluated | None,
+        on_health: OnHealth | None,
     ) -> None:
         if len(pairs.styles) > network.embedding_num:
             raise TrainingError(
@@ -115,6 +125,7 @@ class _Run:
         self.on_progress = on_progress
         self.on_sample = on_sample
         self.on_evaluated = on_evaluated
+        self.on_health = on_health
         self.log = MetricsLog(folder, tensorboard=settings.tensorboard)
         self.batches = PairBatches(pairs, settings, device)
         if settings.early_stop and not len(self.batches.held_out):
@@ -137,6 +148,7 @@ class _Run:
         self.whole = True
         """No step and no evaluation is under way."""
         self.speed = Speed(0)
+        self.health = Monitor(network, settings, self.total)
 
     def clear(self) -> None:
         """Remove what an earlier training left, so that nothing old is taken for this one's."""
@@ -167,7 +179,8 @@ class _Run:
         self.figures = dict(state["figures"])
         self.best = state["best"]
         self.plateau.restore(state["plateau"])
-        self.log.cut(self.step)
+        for line in self.log.cut(self.step):
+            self.health.saw(line)
 
     def run(self) -> TrainResult:
         self.speed = Speed(self.step)
@@ -195,6 +208,7 @@ class _Run:
             step=self.step,
             figures=figures,
             skipped_steps=self.skipped_steps,
+            health=self.health.episodes,
             ended=self._ended() if self.step < self.total else "",
         )
 
@@ -257,9 +271,18 @@ class _Run:
             "skipped_steps": self.skipped_steps,
             "images_per_second": round(speed, 1),
         }
-        self.log.append(line)
+        self._write(line)
         if self.on_progress is not None:
             self.on_progress(self.step, self.total, line)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        """Log a line, and what the health monitor concludes from it."""
+        changes = self.health.saw(self.log.append(line))
+        if changes:
+            self.log.append({"step": self.step, "health": changes})
+        if self.on_health is not None:
+            for kind, words in changes.items():
+                self.on_health(self.step, words is not None, words or ailment(kind).cured)
 
     def _evaluate_and_save(self) -> None:
         """Measure on the held-out pairs, then save; the best is judged by those figures."""
@@ -269,7 +292,7 @@ class _Run:
             self.figures = found.figures
             if self.on_sample is not None:
                 self.on_sample(self.step, found.source, found.generated, found.truth)
-            self.log.append({"step": self.step, "held_out": self.figures, **self._styles_figures(found.by_style)})
+            self._write({"step": self.step, "held_out": self.figures, **self._styles_figures(found.by_style)})
             reached = score(self.figures)
             if math.isfinite(reached) and (self.best is None or reached > self.best):
                 self.best = reached
