@@ -1,9 +1,9 @@
-"""Commands that tell: charset, inspect, doctor."""
+"""Commands that tell, charset, inspect and doctor, and the import of checkpoints."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,16 +48,59 @@ def charset(
 @click.argument("checkpoint", type=FILE)
 @json_option
 def inspect(checkpoint: Path, json_file: Path | None) -> None:
-    """Say what a checkpoint holds: network, canvas, styles, step, held-out figures.
+    """Say what a checkpoint holds, ours or one of zi2zi-pytorch: network, canvas, styles, step, held-out figures.
 
     \b
     fontgen inspect build/demo/train/best.safetensors
+    fontgen inspect 100_net_G.pth --json network.json
     """
-    from fontgen.zi2zi.header import describe_checkpoint
+    from fontgen.zi2zi.describe import describe, in_words
 
-    described = describe_checkpoint(checkpoint)
+    described = describe(checkpoint)
     save_json(json_file, described)
-    click.echo(json.dumps(described, ensure_ascii=False, indent=1))
+    for line in in_words(described):
+        click.echo(line)
+
+
+@click.command("import-checkpoint")
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="The .safetensors file to write.")
+@click.option("--size", "size_px", type=click.IntRange(8, 2048), help="Canvas in pixels (canvas_size there).")
+@click.option("--char-size", type=click.IntRange(4, 4096), help="Pixels per em (char_size there); default: the canvas.")
+@click.option("--source", type=FILE, help="The source font of the run; its ascender places the glyphs.")
+@click.option("--target", type=FILE, help="The target font of the run; its ascender places the glyphs.")
+@click.option("--src-offset", type=(float, float), default=(0.0, 0.0), metavar="X Y", help="src_x_offset src_y_offset.")
+@click.option("--dst-offset", type=(float, float), default=(0.0, 0.0), metavar="X Y", help="dst_x_offset dst_y_offset.")
+@click.option("--fit", type=click.Choice(["em", "box"]), default="em", help="box: the images were made with auto fit.")
+@click.option("--style", "styles", multiple=True, metavar="NAME", help="Names of the styles, from 0 on; repeat it.")
+@click.option(
+    "--norm",
+    type=click.Choice(["instance", "none"]),
+    default="instance",
+    help="Where the weights show no BatchNorm: InstanceNorm, or no norm.",
+)
+@click.option(
+    "--attention",
+    type=click.Choice(["auto", "down", "both"]),
+    default="auto",
+    help="Where equal channels leave it open: attention on the way down, or both ways; auto: as it was published.",
+)
+@json_option
+def import_checkpoint(checkpoint: Path, output: Path, json_file: Path | None, **options: Any) -> None:
+    """Turn a generator of zi2zi-pytorch into a checkpoint of fontgen that draws the same.
+
+    \b
+    fontgen import-checkpoint 100_net_G.pth -o imported.safetensors --size 384
+    """
+    from fontgen.stages.importing import import_checkpoint as run_import
+    from fontgen.zi2zi.describe import in_words
+
+    described, assumed = run_import(checkpoint, output, **options)
+    save_json(json_file, described)
+    for line in in_words(described):
+        click.echo(line)
+    for what in assumed:
+        click.echo(f"assumed: {what}", err=True)
 
 
 @click.command()
@@ -78,4 +121,4 @@ def doctor(fonts: tuple[Path, ...], json_file: Path | None) -> None:
     raise SystemExit(exit_status(checks))
 
 
-COMMANDS = (charset, inspect, doctor)
+COMMANDS = (charset, inspect, import_checkpoint, doctor)

@@ -22,6 +22,11 @@ FORMAT_VERSION = 1
 HEADER_KEY = "fontgen"
 """The one metadata entry of our safetensors files: with more, their order would change from run to run."""
 
+_TORCH_STARTS = (b"PK\x03\x04", b"\x80\x02")
+"""How a file of torch.save begins: a zip archive, or, before torch 1.6, a pickle."""
+
+_TORCH_SUFFIXES = {".pth", ".pt"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointHeader:
@@ -70,6 +75,16 @@ class CheckpointHeader:
         )
 
 
+def is_torch_file(path: Path) -> bool:
+    """Whether the file claims to be one of torch.save: by its first bytes, or where these say nothing by its name."""
+    if not path.is_file():
+        return path.suffix in _TORCH_SUFFIXES
+    with path.open("rb") as file:
+        start = file.read(9)
+    # A safetensors file begins with the length of its JSON, whose first byte follows.
+    return start[8:] != b"{" and (start.startswith(_TORCH_STARTS) or path.suffix in _TORCH_SUFFIXES)
+
+
 def current_versions(torch_version: str) -> dict[str, str]:
     return {"fontgen": __version__, "python": platform.python_version(), "torch": torch_version}
 
@@ -78,6 +93,11 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """The JSON in a safetensors file of ours. Raises CheckpointError when the file is missing, cut or foreign."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train first, or give the path of a .safetensors file")
+    if is_torch_file(path):
+        raise CheckpointError(
+            f"{path}: a file of torch.save, not a checkpoint of fontgen; turn it into one first: "
+            "fontgen import-checkpoint FILE -o OUT.safetensors"
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(HEADER_KEY)
