@@ -102,8 +102,24 @@ def test_everything_that_explains_the_result_is_beside_it(built: Project) -> Non
     assert json.loads((built.out / "recipe.json").read_text())["font"]["names"]["family"] == "Tiny"
     for name in ("proof.html", "sheet.png", "zoom.png", "curves.png"):
         assert (built.out / "proof" / name).stat().st_size > 1000
+    assert (built.out / "train" / "curves.png").stat().st_size > 1000
+    trained = json.loads((built.out / "train" / "stage.json").read_text())["figures"]
+    assert (trained["health"], trained["ended"]) == ([], "")
+    assert [entry["file"] for entry in trained["checkpoints"]] == ["best.safetensors", "step-0000003.safetensors"]
     assert (built.out / "evaluate" / "evaluation.json").exists()
     assert half_written(built.out) == []
+
+
+def test_the_summary_repeats_what_was_wrong_to_the_end_of_training(project: Project) -> None:
+    path = project.out / "train" / "stage.json"
+    manifest = json.loads(path.read_text())
+    lasting = {"kind": "style_flat", "words": "the style is flat", "from": 2, "to": None}
+    manifest["figures"]["health"] = [lasting, lasting | {"words": "it was mended", "to": 3}]
+    manifest["figures"]["ended"] = "stopped early at step 2 of 3"
+    path.write_text(json.dumps(manifest))
+    lines = project.run().stdout.splitlines()
+    told = [line for line in lines if line.startswith("training ")]
+    assert told == ["training    since step 2: the style is flat", "training    stopped early at step 2 of 3"]
 
 
 def test_the_summary_names_counts_figures_and_files(built: Project) -> None:

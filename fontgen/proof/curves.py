@@ -29,7 +29,7 @@ _COLOURS = {
     "constancy": "#3a8f5c",
     "category": "#8a63b5",
     "feature_matching": "#b8860b",
-    "perceptual": "#5f7480",
+    "perceptual": "#2f2f33",
     "d_loss": "#1d1d1f",
     "lambda_adv": "#c2452d",
 }
@@ -55,13 +55,15 @@ def _healthy_band(axes: Axes) -> None:
 _PANELS = (
     _Panel(
         "Generator losses",
-        ("l1", "dice", "edge", "adversarial", "constancy", "category", "feature_matching"),
+        ("l1", "dice", "edge", "adversarial", "constancy", "category", "feature_matching", "perceptual"),
         log=True,
     ),
     _Panel("Discriminator loss", ("d_loss",), log=True, decorate=_healthy_band),
     _Panel("Weight of the adversarial loss", ("lambda_adv",), smooth=False),
     _Panel("Held-out characters: L1 (lower is better)", ("held_out.l1", "held_out.ink_l1")),
     _Panel("Held-out characters: IoU and SSIM (higher is better)", ("held_out.iou", "held_out.ssim")),
+    _Panel("Held-out characters: the change from the source", ("held_out.changed", "held_out.followed")),
+    _Panel("Size of the generator's gradient", ("gradient",), log=True),
     _Panel("Learning rates", ("lr_generator", "lr_discriminator"), smooth=False),
     _Panel("Images per second", ("images_per_second",)),
 )

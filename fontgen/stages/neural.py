@@ -62,6 +62,7 @@ def _train_inputs(build: Build) -> Any:
 
 
 def _run_train(build: Build, folder: StageFolder) -> Outcome:
+    from fontgen.zi2zi.header import read_metadata
     from fontgen.zi2zi.keeping import kept_checkpoints
     from fontgen.zi2zi.trainer import STATE, train
 
@@ -70,10 +71,12 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
     mark = fingerprint(build.marks["pairs"], _train_inputs(build))
     run = folder.path / RUN
     resume = (folder.path / STATE).exists() and run.exists() and read_json(run) == mark
+    done = 0
     if resume:
-        build.talk.line("  going on with the interrupted training")
+        done = int(read_metadata(folder.path / STATE)["trainer"]["step"])
+        build.talk.line(f"  going on with the interrupted training, from step {done}")
     write_json(run, mark)
-    with build.talk.progress("train", total) as update:
+    with build.talk.progress("train", total, done=done) as update:
         result = train(
             pairs,
             recipe.network,
@@ -103,8 +106,16 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
 
 
 def _progress_words(figures: Mapping[str, Any]) -> str:
-    shown = ("l1", "adversarial", "d_loss", "lambda_adv", "images_per_second")
-    return " ".join(f"{key} {figures[key]:.3g}" for key in shown if isinstance(figures.get(key), int | float))
+    """Losses, lambda_adv, speed and, on a GPU, the peak of its memory; what was not measured is left out."""
+    shown = {
+        "l1": "l1 {:.3g}",
+        "adversarial": "adversarial {:.3g}",
+        "d_loss": "d_loss {:.3g}",
+        "lambda_adv": "lambda_adv {:.2g}",
+        "images_per_second": "{:.3g} images/s",
+        "gpu_gib": "{:.1f} GiB",
+    }
+    return ", ".join(text.format(figures[key]) for key, text in shown.items() if figures.get(key) is not None)
 
 
 def _write_sample(folder: Path, step: int, *images: NDArray[np.uint8]) -> None:

@@ -271,6 +271,8 @@ class _Run:
             "skipped_steps": self.skipped_steps,
             "images_per_second": round(speed, 1),
         }
+        if self.networks.device.type == "cuda":
+            line["gpu_gib"] = round(torch.cuda.max_memory_allocated(self.networks.device) / 2**30, 2)
         self._write(line)
         if self.on_progress is not None:
             self.on_progress(self.step, self.total, line)
