@@ -1,10 +1,11 @@
 # fontgen: two fonts in, an installable font out. `make help` lists the targets.
 
 PYTHON := .venv/bin/python
+SETUP := setup
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair clean
+.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair release clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -35,6 +36,15 @@ bench-outline: setup  ## outlines traced from perfect glyph images against the t
 
 bench-repair: setup  ## repair of injected defects, and harm done to sound glyphs
 	$(RUN) benchmarks.repair
+
+# What to release: make release RECIPE=my-font.toml VERSION=1.001 CHECKPOINT=my-font.safetensors
+RECIPE := pipelines/demo.toml
+VERSION := 1.000
+CHECKPOINT :=
+RELEASE_FLAGS :=
+
+release: $(SETUP)  ## build, check, compare and pack RECIPE as VERSION into dist/, drawn with CHECKPOINT when it is given
+	$(RUN) fontgen release $(RECIPE) --version $(VERSION) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(RELEASE_FLAGS)
 
 clean:  ## remove what was built: build/, dist/ and caches (not .venv, not fonts/)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

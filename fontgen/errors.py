@@ -46,6 +46,12 @@ class TrainingError(FontgenError):
     exit_status = 1
 
 
+class ReleaseError(FontgenError):
+    """A font that cannot be released, or a release that cannot be read."""
+
+    exit_status = 1
+
+
 class GlyphError(FontgenError):
     """One glyph failed; the other glyphs of a batch go on."""
 

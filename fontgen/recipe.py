@@ -336,6 +336,22 @@ def load_recipe(path: Path, *, preset: str | None = None) -> Recipe:
     return recipe if recipe.name else recipe.model_copy(update={"name": path.stem})
 
 
+def with_changes(recipe: Recipe, *, checkpoint: Path | None = None, version: str | None = None) -> Recipe:
+    """The recipe with what the command line says in the place of its own. Raises RecipeError for a wrong version."""
+    if checkpoint is not None:
+        if not checkpoint.is_file():
+            raise RecipeError(f"--checkpoint {checkpoint}: no such file; name a checkpoint of `fontgen train`")
+        infer = recipe.infer.model_copy(update={"checkpoint": checkpoint.resolve()})
+        recipe = recipe.model_copy(update={"infer": infer})
+    if version is not None:
+        try:
+            names = recipe.font.names.model_validate(recipe.font.names.model_dump() | {"version": version})
+        except ValidationError as error:
+            raise RecipeError(f"--version {version!r}: write it as X.YYY, for instance 1.001") from error
+        recipe = recipe.model_copy(update={"font": recipe.font.model_copy(update={"names": names})})
+    return recipe
+
+
 def save_resolved(recipe: Recipe, path: Path) -> None:
     """Write the recipe with every default filled in, as JSON."""
     write_text(path, recipe.model_dump_json(indent=1, by_alias=True) + "\n")

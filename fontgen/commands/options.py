@@ -32,6 +32,7 @@ vram_option = click.option(
     callback=_memory,
     help="Plan for a card with so much memory, such as 4G; default: this device.",
 )
+checkpoint_option = click.option("--checkpoint", type=FILE, help="Draw with this checkpoint instead of training one.")
 json_option = click.option("--json", "json_file", type=FILE, help="Also write the result as JSON to FILE.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say only what must be read.")
 

@@ -1,4 +1,4 @@
-"""Commands that work on a recipe: init, build, pairs, calibrate, train, plan."""
+"""Commands that work on a recipe: init, build, pairs, calibrate, train, plan, release."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fontgen.commands.options import (
     FILE,
     FOLDER,
     RECIPE,
+    checkpoint_option,
     device_option,
     json_option,
     quiet_option,
@@ -28,12 +29,14 @@ def make(
     device: str | None = None,
     want: str | None = None,
     preset: str | None = None,
+    checkpoint: Path | None = None,
+    version: str | None = None,
     quiet: bool = False,
 ) -> Any:
     """The build of a recipe, or of the demo's where none is given. Raises RecipeError."""
     from fontgen.errors import RecipeError
     from fontgen.pipeline import make_build
-    from fontgen.recipe import load_recipe
+    from fontgen.recipe import load_recipe, with_changes
     from fontgen.talk import Talk
 
     if recipe is None:
@@ -43,7 +46,7 @@ def make(
                 f"no recipe given and no {DEMO} here; "
                 "`fontgen init --source FONT --target FONT` writes one for your fonts"
             )
-    loaded = load_recipe(recipe, preset=preset)
+    loaded = with_changes(load_recipe(recipe, preset=preset), checkpoint=checkpoint, version=version)
     return make_build(loaded, recipe, output=output, device=device, want=want, talk=Talk(quiet=quiet))
 
 
@@ -72,6 +75,7 @@ def init(source: Path, target: Path, recipe: Path | None, force: bool) -> None:
 @click.option("--charset", "want", metavar="SET", help="Characters the font is to have, instead of the recipe's.")
 @click.option("-o", "--output", type=FOLDER, help="Build folder; default: the recipe's, or build/NAME.")
 @device_option
+@checkpoint_option
 @click.option("--from", "from_stage", metavar="STAGE", help="Run this stage and all after it, even if unchanged.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when the gate suspects a glyph.")
 @click.option("--dry-run", is_flag=True, help="Only say which stages would run, on how many glyphs, and why.")
@@ -81,6 +85,7 @@ def build(
     want: str | None,
     output: Path | None,
     device: str | None,
+    checkpoint: Path | None,
     from_stage: str | None,
     strict: bool,
     dry_run: bool,
@@ -95,7 +100,7 @@ def build(
     from fontgen.pipeline import plan_lines, run, summary_lines
     from fontgen.stages.repair import suspects
 
-    job = make(recipe, output=output, device=device, want=want, quiet=quiet)
+    job = make(recipe, output=output, device=device, want=want, checkpoint=checkpoint, quiet=quiet)
     if dry_run:
         for line in plan_lines(job, from_stage=from_stage):
             click.echo(line)
@@ -178,4 +183,49 @@ def plan_command(
     save_json(json_file, result.to_json())
 
 
-COMMANDS = (init, build, pairs, calibrate, train, plan_command)
+@click.command()
+@RECIPE
+@click.option("--version", required=True, metavar="X.YYY", help="The release's version; it goes into the font.")
+@click.option("-o", "--output", type=FOLDER, default="dist", show_default=True, help="Folder of the releases.")
+@click.option("--previous", type=FILE, help="A release or font to compare with; default: the last one in the folder.")
+@click.option("--notes", type=FILE, help="A text for the FONTLOG, one change a line.")
+@click.option("--licence", type=FILE, help="The licence's text; default: what the font states, the OFL in full.")
+@click.option("--allow-missing", is_flag=True, help="Release although some characters could not be made.")
+@click.option("--build", "build_folder", type=FOLDER, help="Build folder; default: the recipe's.")
+@checkpoint_option
+@device_option
+def release(
+    recipe: Path,
+    version: str,
+    output: Path,
+    previous: Path | None,
+    notes: Path | None,
+    licence: Path | None,
+    allow_missing: bool,
+    build_folder: Path | None,
+    checkpoint: Path | None,
+    device: str | None,
+) -> None:
+    """Build a font, check it, compare it with the last release, and pack it with all that goes with it.
+
+    \b
+    fontgen release my-font.toml --version 1.001 --checkpoint my-font.safetensors
+    """
+    from fontgen.release.make import make_release
+    from fontgen.release.texts import notes_text
+
+    job = make(recipe, output=build_folder, device=device, checkpoint=checkpoint, version=version)
+    made = make_release(
+        job,
+        output=output,
+        previous=previous,
+        licence=licence,
+        notes=notes_text(notes),
+        allow_missing=allow_missing,
+    )
+    for line in made.changes:
+        click.echo(line)
+    click.echo(f"{made.archive}  {made.archive.stat().st_size / 1000:,.0f} kB")
+
+
+COMMANDS = (init, build, pairs, calibrate, train, plan_command, release)

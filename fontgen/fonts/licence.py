@@ -43,6 +43,11 @@ class Licence:
         return _OFL if _is_ofl(self.url) else _address(self.url) or self.licence
 
 
+def is_ofl(licence: Licence) -> bool:
+    """Whether it is the SIL Open Font License, by its address or in words."""
+    return licence.terms == _OFL or "SIL Open Font License" in licence.licence
+
+
 def licence_of(font: TTFont) -> Licence:
     def text(name_id: int) -> str:
         return (font["name"].getDebugName(name_id) or "").strip()
