@@ -342,5 +342,6 @@ def test_only_zi2zi_imports_torch() -> None:
 
 
 def test_recipes_and_stages_load_without_torch() -> None:
-    code = "import sys, fontgen.pipeline, fontgen.zi2zi.header; sys.exit('torch' in sys.modules)"
+    modules = "fontgen.pipeline, fontgen.zi2zi.header, fontgen.zi2zi.health, fontgen.zi2zi.keeping"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

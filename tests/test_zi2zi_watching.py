@@ -254,7 +254,8 @@ def test_a_bad_step_moves_nothing_at_all(pairs: TinyPairs, where: str) -> None:
     assert not torch.equal(moved["generator/downs.0.conv.weight"], after["generator/downs.0.conv.weight"])
 
 
-def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["d_loss", "schedule"])
+def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: Path, mode: str) -> None:
     network = NETWORK.model_copy(update={"spectral_norm": True, "norm": "batch", "dropout": 0.3})
     settings = with_(
         log_every=1,
@@ -267,7 +268,8 @@ def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: 
         augment_shift_em=0.02,
         losses=LossSettings(adversarial_kind="relativistic_pairing", feature_matching=1.0, dice=1.0, edge=1.0),
         balance=BalanceSettings(
-            mode="d_loss",
+            mode=mode,
+            schedule=((2, 0.1), (7, 0.3)),
             d_every=2,
             d_start=1,
             label_smoothing=0.1,
@@ -300,4 +302,9 @@ def test_resuming_with_everything_of_the_balance_on(pairs: TinyPairs, tmp_path: 
     assert [line["discriminator_updates"] for line in balance] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert balance[0]["instance_noise"] == 0.1
     assert balance[-1]["instance_noise"] < 0.01
-    assert {line["emergency_brake"] for line in balance} == {False}
+    weights = [line["lambda_adv"] for line in balance]
+    if mode == "schedule":
+        assert weights == [0.0, 0.1] + [0.3] * 5 + [0.5] * 5
+    else:
+        assert weights[:3] == [0.0, 0.25, 0.6], "from d_loss, once there is one"
+        assert {line["emergency_brake"] for line in balance} == {False}

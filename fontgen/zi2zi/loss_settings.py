@@ -52,7 +52,8 @@ class BalanceSettings(Settings):
     d_loss_above: float = Field(default=0.60, ge=0.0)
     """Mode d_loss: lambda_adv above the last level."""
     emergency_d_loss: float = Field(default=5.0, gt=0.0)
-    """Mode d_loss: above this the discriminator has exploded and lambda_adv drops to `emergency`."""
+    """Mode d_loss: above this the discriminator has exploded and lambda_adv drops to `emergency`; 1e9 switches this
+    brake off."""
     emergency: float = Field(default=0.05, ge=0.0)
     """Mode d_loss: lambda_adv while the discriminator has exploded."""
     d_every: int = Field(default=1, ge=1)
