@@ -314,3 +314,24 @@ def test_residual_scores_of_a_large_map_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"attention at 96 px in 2 layers .* would hold 324 MiB .* at 64 px or less"):
         settings.downs_for(384)
     assert settings.model_copy(update={"attention_residual": False}).downs_for(384) == 7
+
+
+@pytest.mark.parametrize("change", OPTIONS, ids=str)
+def test_options_in_half_precision(change: dict[str, Any]) -> None:
+    generator = _generator(change)
+    _wake(generator)
+    source, style = _images()
+    exact = generator(source, style).detach()
+    gradients = []
+    for generator.checkpoint_activations in (False, True):
+        generator.zero_grad()
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16):
+            image = generator(source, style)
+        image.float().square().mean().backward()
+        assert image.shape == exact.shape
+        gradients.append([parameter.grad for parameter in generator.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert torch.isfinite(one).all()
+        if not change.get("spectral_norm_generator"):  # its vectors move from pass to pass
+            assert torch.equal(one, other)
