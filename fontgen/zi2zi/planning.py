@@ -241,6 +241,8 @@ def _changes(network: NetworkSettings, settings: TrainSettings) -> Iterator[tupl
     """(words, changes of the network, changes of the training) of what this recipe can still do."""
     if settings.precision == "fp32":
         yield 'precision = "bf16" (fp16 on cards without it)', {}, {"precision": "bf16"}
+    if not settings.checkpoint_activations and settings.compile == "off":
+        yield "checkpoint_activations = true (slower, same result)", {}, {"checkpoint_activations": True}
     if network.attention:
         yield "no attention", {"attention": ()}, {}
     if network.ngf > _NARROWER:
