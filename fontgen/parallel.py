@@ -55,17 +55,22 @@ def _run_chunk(items: list[Any]) -> list[Any]:
 
 
 def parallel_map(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None, chunk: int = _CHUNK
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int | None = None,
+    chunk: int = _CHUNK,
+    few: int = _FEW,
 ) -> Iterator[Result]:
     """Yield `function(item)` in the order of `items`; `function` and items must be picklable.
 
     A forkserver (or spawn) context is used, since forking a process that holds torch's threads can
-    deadlock. With few items, or one worker, everything runs in this process.
+    deadlock. Up to `few` items, and with one worker all, are done in this process. `chunk` items travel together.
     """
     iterator = iter(items)
-    first = list(islice(iterator, _FEW))
+    first = list(islice(iterator, few))
     count = workers if workers is not None else usable_cores()
-    if count <= 1 or len(first) < _FEW:
+    if count <= 1 or len(first) < few:
         yield from map(function, chain(first, iterator))
         return
     everything = chain(first, iterator)

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 from fontTools.pens.cu2quPen import Cu2QuPen
 from fontTools.pens.recordingPen import DecomposingRecordingPen, replayRecording
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 from fontTools.ttLib.tables.ttProgram import Program
+from numpy.typing import NDArray
 
 from fontgen.errors import GlyphError
 from fontgen.fonts.metrics import Bounds, CompiledGlyph
@@ -42,15 +44,70 @@ class Drawable(Protocol):
     def draw(self, pen: Any, *, units_per_em: int) -> None:
         """Lines and cubics, outer contours counter-clockwise."""
 
-    def draw_quadratic(self, pen: Any, *, units_per_em: int) -> None:
+    def truetype(self, *, units_per_em: int) -> Points:
         """Lines and quadratic splines, outer contours clockwise."""
+
+
+class Points(Protocol):
+    """The points of a simple glyph: integer font units, bool, and the number of each contour's last point."""
+
+    @property
+    def x(self) -> NDArray[np.int64]: ...
+    @property
+    def y(self) -> NDArray[np.int64]: ...
+    @property
+    def on_curve(self) -> NDArray[np.bool_]: ...
+    @property
+    def ends(self) -> NDArray[np.int64]: ...
 
 
 def compile_truetype(outline: Drawable, units_per_em: int) -> CompiledGlyph:
     """The outline as an unhinted simple glyph. Raises GlyphError when coordinates leave 16 bits."""
-    pen = TTGlyphPen(None)
-    outline.draw_quadratic(pen, units_per_em=units_per_em)
-    return _compiled(pen.glyph())
+    points = outline.truetype(units_per_em=units_per_em)
+    if not points.x.size:
+        return CompiledGlyph(b"", None, 0, 0)
+    bounds = (int(points.x.min()), int(points.y.min()), int(points.x.max()), int(points.y.max()))
+    require_int16(bounds)
+    return CompiledGlyph(_packed(points, bounds), bounds, points.x.size, points.ends.size)
+
+
+# Flags of a simple glyph's points (OpenType: glyf, Simple Glyph Description).
+_ON_CURVE, _X_SHORT, _Y_SHORT, _REPEAT, _X_SAME, _Y_SAME = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+
+
+def _packed(points: Points, bounds: Bounds) -> bytes:
+    """The smallest entry that these points have, without instructions."""
+    flags = points.on_curve.astype(np.uint8) * _ON_CURVE
+    coordinates = []
+    for values, short, same in ((points.x, _X_SHORT, _X_SAME), (points.y, _Y_SHORT, _Y_SAME)):
+        steps = np.diff(values, prepend=0)
+        size = np.abs(steps)
+        is_short = (size < 256) & (steps != 0)
+        # Of a short step the same bit says that it is positive; of others, that there is none.
+        flags += is_short * np.uint8(short) + ((steps == 0) | (is_short & (steps > 0))) * np.uint8(same)
+        # One byte, two, or none each: the low byte of a short step is its size.
+        high_low = np.stack([steps >> 8, np.where(is_short, size, steps) & 0xFF], axis=1).astype(np.uint8)
+        wanted = np.stack([~is_short & (steps != 0), steps != 0], axis=1)
+        coordinates.append(high_low[wanted].tobytes())
+    header = struct.pack(">h4h", points.ends.size, *bounds)
+    ends = points.ends.astype(">u2").tobytes()
+    return b"".join([header, ends, b"\0\0", _run_lengths(flags), *coordinates])
+
+
+def _run_lengths(flags: NDArray[np.uint8]) -> bytes:
+    """Flags with equal neighbours counted: three and more take two bytes."""
+    begin = np.flatnonzero(np.diff(flags, prepend=flags[:1] ^ 0xFF))
+    counts = np.diff(begin, append=flags.size)
+    if counts.max() < 3:
+        return flags.tobytes()
+    packed = bytearray()
+    for flag, count in zip(flags[begin].tolist(), counts.tolist(), strict=True):
+        while count > 2:
+            repeats = min(count, 256)
+            packed += bytes((flag | _REPEAT, repeats - 1))
+            count -= repeats
+        packed += bytes((flag,)) * count
+    return bytes(packed)
 
 
 def _compiled(glyph: Glyph) -> CompiledGlyph:

@@ -7,13 +7,13 @@ counted in points, so that they widen with the step that a noisy edge is given.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fontgen.outlines.edge import Complexes, Floats, Ints, Loops
-from fontgen.outlines.windows import Moments, Windows, savitzky_golay
+from fontgen.outlines.edge import Complexes, Floats, Ints, Loops, following_points, glyph_starts
+from fontgen.outlines.windows import Moments, Sides, Windows, savitzky_golay, unit
 
 _CUT = 2  # points this near a corner are rounded off by the pixels themselves
 _LARGEST_CUT = 8
@@ -28,9 +28,15 @@ _BLUR_CUT = 0.5  # of the blur: how much further it cuts
 _PIXEL_CUT_PX = 0.6  # how far area coverage cuts a right-angled corner short
 
 
+_Side: TypeAlias = tuple[Complexes, Complexes]
+
+
 @dataclass(frozen=True)
 class Features:
-    """Edge points; every loop begins at a corner or extremum and ends with its first point again."""
+    """Edge points; every loop begins at a corner or extremum and ends with its first point again.
+
+    (n,) arrays hold a value for each point, (loops,) arrays one for each loop.
+    """
 
     points: Complexes
     starts: Ints
@@ -45,15 +51,45 @@ class Features:
     """Points with their noise averaged over 4 px."""
     tangent: Complexes
     """Unit direction of travel."""
-    before: tuple[Complexes, Complexes]
-    """Position and unit direction at each point, extrapolated from the edge before it."""
-    after: tuple[Complexes, Complexes]
+    before: _Side
+    """Position and unit direction at each corner, prolonged from the edge before it."""
+    after: _Side
     """The same from the edge after it."""
     moments: Moments
-    noise_px: float
-    step_px: float
-    corner_cut: int
-    """Points this near a corner say nothing of its sides."""
+    noise_px: Floats
+    """(n,)"""
+    step_px: Floats
+    """(n,)"""
+    cut: Ints
+    """(n,) points this near a corner say nothing of its sides."""
+    loop: Ints
+    """(n,) which loop the point belongs to."""
+    glyph: Ints
+    """(loops,) which image the loop comes from."""
+
+    def only(self, chosen: NDArray[np.bool_]) -> Features:
+        """Some of the loops, by a mask."""
+        mine = np.repeat(chosen, np.diff(self.starts))
+        loop = np.cumsum(chosen) - 1
+        starts = np.concatenate([[0], np.cumsum(np.diff(self.starts)[chosen])])
+        points, glyph = self.points[mine], self.glyph[chosen]
+        return Features(
+            points=points,
+            starts=starts,
+            corner=self.corner[mine],
+            straight=self.straight[mine],
+            very_straight=self.very_straight[mine],
+            smooth=self.smooth[mine],
+            tangent=self.tangent[mine],
+            before=(self.before[0][mine], self.before[1][mine]),
+            after=(self.after[0][mine], self.after[1][mine]),
+            moments=Moments.of(points, glyph_starts(glyph, starts)),
+            noise_px=self.noise_px[mine],
+            step_px=self.step_px[mine],
+            cut=self.cut[mine],
+            loop=loop[self.loop[mine]],
+            glyph=glyph,
+        )
 
 
 def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: float = 1.0) -> Features:
@@ -66,36 +102,28 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
     loops = windows.loops
     counts = np.diff(loops.starts)
     # An arc of 90 degrees reaches 0.8 of its radius to either side of its middle.
-    cut = min(_LARGEST_CUT, _CUT + round(0.8 * corner_radius_px / loops.step_px))
-    ahead_position, ahead_direction = _side_kernels(cut)
-    slope = np.arange(-_DIRECTION, _DIRECTION + 1.0)
-    smooth, along, after_place, after_slope, before_place, before_slope = windows.weighted(
-        savitzky_golay(_DIRECTION),
-        slope,
-        ahead_position,
-        ahead_direction,
-        ahead_position[::-1],
-        -ahead_direction[::-1],
-    )
-    tangent = _unit(along)
+    cut = np.minimum(_LARGEST_CUT, _CUT + np.rint(0.8 * corner_radius_px / loops.step_px).astype(np.int64))
+    smooth = windows.weighted(savitzky_golay(_DIRECTION))
+    tangent = unit(windows.weighted(np.arange(-_DIRECTION, _DIRECTION + 1.0)))
+    sides = windows.sides(_SIDE)
     rms, wide_rms = windows.line_rms(NARROW), windows.line_rms(WIDE)
-    after, before = (after_place, _unit(after_slope)), (before_place, _unit(before_slope))
     cut_px = corner_ease * (_PIXEL_CUT_PX + _BLUR_CUT * loops.blur_px)
-    least_turn = _MIN_TURN + _TURN_PER_NOISE * loops.noise_px
-    corner = _corners(loops, before, after, corner_radius_px, cut_px, least_turn)
+    corner, before, after = _corners(loops, sides, cut, corner_radius_px, cut_px)
     # A loop begins at its first corner, else at the extremum where it bends most.
-    extremum = _turns(tangent, loops, counts)
+    extremum = _turns(tangent, loops)
     rank = np.where(corner, 1e6, np.where(extremum, 1e3, 0.0) + np.minimum(rms, 100.0))
     order = _rolled(rank, loops.starts, counts)
     ends = loops.starts[1:] + np.arange(1, counts.size + 1)
+    starts = np.concatenate([[0], ends])
     points = loops.points[order]
-    straight = rms[order] < _STRAIGHT_RMS_PX + 4 * loops.noise_px
-    very_straight = wide_rms[order] < _VERY_STRAIGHT_RMS_PX + 5 * loops.noise_px
+    noise_px = np.repeat(loops.noise_px, counts + 1)
+    straight = rms[order] < _STRAIGHT_RMS_PX + 4 * noise_px
+    very_straight = wide_rms[order] < _VERY_STRAIGHT_RMS_PX + 5 * noise_px
     for mask in (straight, very_straight):
         mask[ends - 1] = mask[np.concatenate([[0], ends[:-1]])] = False
     return Features(
         points=points,
-        starts=np.concatenate([[0], ends]),
+        starts=starts,
         corner=corner[order],
         straight=straight,
         very_straight=very_straight,
@@ -103,22 +131,18 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
         tangent=tangent[order],
         before=(before[0][order], before[1][order]),
         after=(after[0][order], after[1][order]),
-        moments=Moments.of(points),
-        noise_px=loops.noise_px,
-        step_px=loops.step_px,
-        corner_cut=cut,
+        moments=Moments.of(points, glyph_starts(loops.glyph, starts)),
+        noise_px=noise_px,
+        step_px=np.repeat(loops.step_px, counts + 1),
+        cut=np.repeat(cut, counts + 1),
+        loop=np.repeat(np.arange(counts.size), counts + 1),
+        glyph=loops.glyph,
     )
 
 
-def _next(starts: Ints, counts: Ints) -> Ints:
-    following = np.arange(1, starts[-1] + 1)
-    following[starts[1:] - 1] = starts[:-1]
-    return following
-
-
-def _turns(tangent: Complexes, loops: Loops, counts: Ints) -> NDArray[np.bool_]:
+def _turns(tangent: Complexes, loops: Loops) -> NDArray[np.bool_]:
     """Where the direction of travel passes the horizontal or the vertical before the next point."""
-    following = tangent[_next(loops.starts, counts)]
+    following = tangent[following_points(loops.starts)]
     turns: NDArray[np.bool_] = (tangent.real * following.real <= 0) | (tangent.imag * following.imag <= 0)
     return turns
 
@@ -135,22 +159,6 @@ def _rolled(rank: Floats, starts: Ints, counts: Ints) -> Ints:
     return order
 
 
-@cache
-def _side_kernels(cut: int) -> tuple[Floats, Floats]:
-    """Weights of the points around one that extrapolate its position and derivative from those cut and more ahead."""
-    side = cut + _SIDE
-    k = np.arange(cut, side + 1.0)
-    inverse = np.linalg.pinv(np.stack([np.ones_like(k), k], axis=1))
-    position, direction = np.zeros(2 * side + 1), np.zeros(2 * side + 1)
-    position[side + cut :] = inverse[0]
-    direction[side + cut :] = inverse[1]
-    return position, direction
-
-
-def _unit(z: Complexes) -> Complexes:
-    return z / np.maximum(np.abs(z), 1e-12)
-
-
 def intersect(
     p: NDArray[np.complex128], u: NDArray[np.complex128], q: NDArray[np.complex128], v: NDArray[np.complex128]
 ) -> Complexes:
@@ -162,32 +170,46 @@ def intersect(
 
 
 def _corners(
-    loops: Loops,
-    before: tuple[Complexes, Complexes],
-    after: tuple[Complexes, Complexes],
-    radius_px: float,
-    cut_px: float,
-    least_turn: float,
-) -> NDArray[np.bool_]:
-    points, starts, counts = loops.points, loops.starts, np.diff(loops.starts)
-    turn = np.abs(np.angle(after[1] * np.conj(before[1])))
-    meeting = intersect(before[0], before[1], after[0], after[1])
+    loops: Loops, sides: Sides, cut: Ints, radius_px: float, cut_px: Floats
+) -> tuple[NDArray[np.bool_], _Side, _Side]:
+    """Which points are corners, and there position and direction as the sides before and after tell.
+
+    `cut`, `cut_px`: (loops,) how far pixels and blur cut a corner short, in points and pixels.
+    """
+    starts, counts = loops.starts, np.diff(loops.starts)
+    coming, leaving = sides.directions(loops.per_point(cut))
+    # Few points bend at all; the others need no further thought.
+    along = coming.real * leaving.real + coming.imag * leaving.imag
+    squares = (coming.real**2 + coming.imag**2) * (leaving.real**2 + leaving.imag**2)
+    bent = np.flatnonzero((along < 0) | (along * along < np.cos(_MIN_TURN) ** 2 * squares))
+    points = loops.points[bent]
+    loop = np.searchsorted(starts, bent, "right") - 1
+    p, q = sides.prolonged(bent, cut[loop])
+    u, v = unit(coming[bent]), unit(leaving[bent])
+    turn = np.abs(np.angle(v * np.conj(u)))
+    meeting = intersect(p, u, q, v)
     half = np.minimum(turn, 2.8) / 2
     secant = 1 / np.cos(half)
-    limit = radius_px * (secant - 1) + cut_px * np.minimum(secant * np.sin(half), 3.0)
+    limit = radius_px * (secant - 1) + cut_px[loop] * np.minimum(secant * np.sin(half), 3.0)
     gap = np.abs(meeting - points)
-    inward = _unit(after[1] - before[1])
+    inward = unit(v - u)
     depth = np.abs(((meeting - points) * np.conj(inward)).real)
-    candidate = (turn > least_turn) & (depth < limit) & (gap < limit + 1.0)
+    least_turn = _MIN_TURN + _TURN_PER_NOISE * loops.noise_px[loop]
+    rivals = np.flatnonzero((turn > least_turn) & (depth < limit) & (gap < limit + 1.0))
     # Of neighbouring candidates the one that lies nearest to where its sides meet.
-    rivals = np.nonzero(candidate)[0]
-    score = np.full(points.size, np.inf)
-    score[rivals] = gap[rivals] - turn[rivals]
-    loop = np.searchsorted(starts, rivals, "right") - 1
-    base, size = starts[loop], counts[loop]
-    best = score[rivals]
+    at, base, size = bent[rivals], starts[loop[rivals]], counts[loop[rivals]]
+    score = np.full(loops.points.size, np.inf)
+    score[at] = gap[rivals] - turn[rivals]
+    best = score[at]
     for offset in (-3, -2, -1, 1, 2, 3):
-        best = np.minimum(best, score[base + (rivals - base + offset) % size])
-    corner = np.zeros(points.size, bool)
-    corner[rivals[score[rivals] <= best]] = True
-    return corner
+        best = np.minimum(best, score[base + (at - base + offset) % size])
+    kept = score[at] <= best
+    at, rivals = at[kept], rivals[kept]
+    corner = np.zeros(loops.points.size, bool)
+    corner[at] = True
+    found = []
+    for values in (p, u, q, v):
+        everywhere = np.zeros(loops.points.size, np.complex128)
+        everywhere[at] = values[rivals]
+        found.append(everywhere)
+    return corner, (found[0], found[1]), (found[2], found[3])

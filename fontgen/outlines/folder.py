@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
-from fontgen.errors import GlyphError, ImageError, codepoint_name
+from fontgen.errors import ImageError, codepoint_name
 from fontgen.files import read_json, write_bytes, write_json
 from fontgen.glyphs.store import ImageFolder, codepoint_from_name, read_ink
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.svg import read_svg, svg_text
-from fontgen.outlines.trace import trace_ink
+from fontgen.outlines.trace import trace_inks
 from fontgen.parallel import parallel_map
 from fontgen.report import Report
+
+Item = TypeVar("Item")
 
 MANIFEST = "outlines.json"
 FORMAT = "fontgen-outlines"
 UNITS_PER_EM = 1000
-_TRACER_VERSION = 1  # raise it when the same image gives another outline: kept outlines are then traced again
+BATCH = 16
+"""Glyphs traced at once: enough that the arrays outweigh the calls, few enough that they stay in the cache."""
+
+FEW_BATCHES = 4
+"""Up to this many batches starting workers costs about as much as the work."""
+
+_TRACER_VERSION = 2  # raise it when the same image gives another outline: kept outlines are then traced again
 
 
 @dataclass(frozen=True)
@@ -30,8 +42,6 @@ class _Job:
     codepoint: int
     image: Path
     svg: Path
-    canvas: Canvas
-    settings: TraceSettings
     settings_key: str
     known: dict[str, Any] | None
 
@@ -67,7 +77,9 @@ def trace_folder(
     jobs = _jobs(folder, output, settings or TraceSettings(), known)
     records: dict[int, dict[str, Any]] = {}
     traced = points = 0
-    for outcome in parallel_map(_trace_file, jobs, workers=workers):
+    batches = in_batches(jobs, BATCH)
+    tracer = _FolderTracer(folder.canvas, settings or TraceSettings())
+    for outcome in chain.from_iterable(parallel_map(tracer, batches, workers=workers, chunk=1, few=FEW_BATCHES)):
         if outcome.record is None:
             report.add_failed(outcome.codepoint, outcome.error)
             continue
@@ -100,8 +112,6 @@ def _jobs(
             codepoint=codepoint,
             image=path,
             svg=output / svg_name(codepoint),
-            canvas=folder.canvas,
-            settings=settings,
             settings_key=key,
             known=known.get(codepoint),
         )
@@ -163,29 +173,61 @@ def _stands(job: _Job, source: str) -> bool:
     return job.known is not None and job.known.get("source") == source and job.svg.exists()
 
 
-def _trace_file(job: _Job) -> _Outcome:
-    try:
-        source = _source(job)
-        if job.known is not None and _stands(job, source):
-            return _Outcome(job.codepoint, job.known, traced=False)
-        outline = trace_image(job.image, job.codepoint, job.canvas, job.settings)
-        write_bytes(job.svg, svg_text(outline, UNITS_PER_EM).encode())
-    except FileNotFoundError:
-        return _Outcome(job.codepoint, None, error=f"{job.image}: no such image")
-    except (GlyphError, ImageError) as error:
-        return _Outcome(job.codepoint, None, error=str(error))
-    return _Outcome(job.codepoint, {"source": source, "points": outline.point_count()})
+class _FolderTracer:
+    """Picklable: traces those images of a batch whose SVG does not stand yet."""
+
+    def __init__(self, canvas: Canvas, settings: TraceSettings) -> None:
+        self.canvas, self.settings = canvas, settings
+
+    def __call__(self, jobs: Sequence[_Job]) -> list[_Outcome]:
+        outcomes: dict[int, _Outcome] = {}
+        waiting: dict[int, tuple[_Job, str]] = {}
+        for job in jobs:
+            try:
+                source = _source(job)
+            except FileNotFoundError:
+                outcomes[job.codepoint] = _Outcome(job.codepoint, None, error=f"{job.image}: no such image")
+                continue
+            if _stands(job, source):
+                outcomes[job.codepoint] = _Outcome(job.codepoint, job.known, traced=False)
+            else:
+                waiting[job.codepoint] = job, source
+        images = [(codepoint, job.image) for codepoint, (job, _) in waiting.items()]
+        for codepoint, outline, problem in trace_images(images, self.canvas, self.settings):
+            job, source = waiting[codepoint]
+            if outline is None:
+                outcomes[codepoint] = _Outcome(codepoint, None, error=problem)
+                continue
+            write_bytes(job.svg, svg_text(outline, UNITS_PER_EM).encode())
+            outcomes[codepoint] = _Outcome(codepoint, {"source": source, "points": outline.point_count()})
+        return [outcomes[job.codepoint] for job in jobs]
 
 
-def trace_image(path: Path, codepoint: int, canvas: Canvas, settings: TraceSettings) -> Outline:
-    """Read and trace one image file.
+def trace_images(
+    images: Sequence[tuple[int, Path]], canvas: Canvas, settings: TraceSettings
+) -> list[tuple[int, Outline | None, str]]:
+    """(codepoint, outline, "") for each (codepoint, image file), or (codepoint, None, what is wrong with it)."""
+    inks: dict[int, NDArray[np.uint8]] = {}
+    problems: dict[int, str] = {}
+    for codepoint, path in images:
+        try:
+            inks[codepoint] = read_ink(path, size_px=canvas.size_px)
+        except ImageError as error:
+            problems[codepoint] = str(error)
+    outlines = dict(zip(inks, trace_inks(list(inks.values()), canvas, settings), strict=True))
+    for codepoint, path in images:
+        if codepoint in outlines and outlines[codepoint].is_empty and not chr(codepoint).isspace():
+            problems[codepoint] = (
+                f"{path}: {codepoint_name(codepoint)} has no ink to trace; make its image again or leave it out"
+            )
+    return [
+        (codepoint, None, problems[codepoint]) if codepoint in problems else (codepoint, outlines[codepoint], "")
+        for codepoint, _ in images
+    ]
 
-    Raises ImageError when it cannot be read, GlyphError when it holds no ink although `codepoint` is not
-    white space.
-    """
-    outline = trace_ink(read_ink(path, size_px=canvas.size_px), canvas, settings)
-    if outline.is_empty and not chr(codepoint).isspace():
-        raise GlyphError(
-            f"{path}: {codepoint_name(codepoint)} has no ink to trace; make its image again or leave it out"
-        )
-    return outline
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
+    """Tuples of `size` items, the last maybe shorter."""
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch

@@ -2,7 +2,7 @@
 
 Em space as everywhere: 1.0 is the font's units per em, y up. Winding is PostScript's: ink lies to the
 left of the direction of travel, so outer contours run counter-clockwise and counters clockwise.
-`draw_quadratic` turns all of them round, since TrueType fills to the right.
+TrueType's contours come out turned round, since it fills to the right.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import hypot
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 from fontgen.canvas import Placement
 from fontgen.outlines.cubic import Point, cubic_bounds, cubic_to_splines
+from fontgen.outlines.truetype import GlyfPoints, SplineContours, glyf_points
 
 Segment: TypeAlias = tuple[Point, ...]
 """(end,) is a straight line, (control, control, end) a cubic; it starts where the one before ended."""
@@ -41,6 +45,8 @@ class Outline:
     """The immutable outline of one glyph."""
 
     contours: tuple[Contour, ...] = ()
+    splines: SplineContours | None = None
+    """The same glyph as quadratic splines where these were fitted too; else they come from the cubics."""
 
     @property
     def is_empty(self) -> bool:
@@ -69,12 +75,11 @@ class Outline:
     def placed(self, placement: Placement) -> Outline:
         """The outline moved and scaled in em space."""
         (a, b, tx), (c, d, ty) = placement.matrix.tolist()
-        return Outline(
-            tuple(
-                tuple(tuple((a * x + b * y + tx, c * x + d * y + ty) for x, y in segment) for segment in contour)
-                for contour in self.contours
-            )
+        contours = tuple(
+            tuple(tuple((a * x + b * y + tx, c * x + d * y + ty) for x, y in segment) for segment in contour)
+            for contour in self.contours
         )
+        return Outline(contours, None if self.splines is None else self.splines.moved(placement.matrix))
 
     def draw(self, pen: SegmentPen, *, units_per_em: int) -> None:
         """Draw lines and cubics, in integer font units, wound for PostScript (CFF)."""
@@ -90,30 +95,53 @@ class Outline:
                     pen.lineTo(segment[0])
             pen.closePath()
 
-    def draw_quadratic(
-        self, pen: SegmentPen, *, units_per_em: int, tolerance_em: float = QUADRATIC_TOLERANCE_EM
-    ) -> None:
-        """Draw lines and quadratic splines, in integer font units, wound for TrueType.
+    def truetype(self, *, units_per_em: int) -> GlyfPoints:
+        """The points of a simple TrueType glyph, in integer font units.
 
-        Each spline stays within `tolerance_em` of its cubic before rounding.
+        Without splines of its own, those within `QUADRATIC_TOLERANCE_EM` of the cubics.
         """
-        for contour in self.contours:
-            splines: list[Segment] = []
-            for start, segment in _with_starts(contour):
-                if len(segment) == 3:
-                    splines += cubic_to_splines(start, *segment, tolerance=tolerance_em)
-                else:
-                    splines.append(segment)
-            rounded = _rounded(_with_implied_points(_reversed(splines), 0.5 / units_per_em), units_per_em)
-            if not rounded:
-                continue
-            pen.moveTo(rounded[-1][-1])
-            for index, segment in enumerate(rounded):
-                if len(segment) > 1:
-                    pen.qCurveTo(*segment)
-                elif index < len(rounded) - 1:
-                    pen.lineTo(segment[0])
+        return glyf_points(self.splines or _converted(self.contours), units_per_em)
+
+    def draw_quadratic(self, pen: SegmentPen, *, units_per_em: int) -> None:
+        """Draw lines and quadratic splines, in integer font units, wound for TrueType."""
+        glyph = self.truetype(units_per_em=units_per_em)
+        points = list(zip(zip(glyph.x.tolist(), glyph.y.tolist(), strict=True), glyph.on_curve.tolist(), strict=True))
+        first = 0
+        for last in glyph.ends.tolist():
+            pen.moveTo(points[first][0])
+            off_curve: list[tuple[int, int]] = []
+            for point, on_curve in [*points[first + 1 : last + 1], points[first]]:
+                if not on_curve:
+                    off_curve.append(point)
+                elif off_curve:
+                    pen.qCurveTo(*off_curve, point)
+                    off_curve = []
+                elif point != points[first][0]:  # closePath draws a last straight line
+                    pen.lineTo(point)
             pen.closePath()
+            first = last + 1
+
+
+def _converted(contours: Iterable[Contour]) -> SplineContours:
+    """Quadratic splines close to cubics."""
+    points: list[Point] = []
+    on_curve: list[bool] = []
+    starts = [0]
+    for contour in contours:
+        for start, segment in _with_starts(contour):
+            splines = (
+                cubic_to_splines(start, *segment, tolerance=QUADRATIC_TOLERANCE_EM) if len(segment) == 3 else [segment]
+            )
+            for spline in splines:
+                points += spline
+                on_curve += [False] * (len(spline) - 1) + [True]
+        starts.append(len(points))
+    xy = np.array(points, np.float64).reshape(-1, 2)
+    # Contours begin with the on-curve point that they end at.
+    order = np.arange(len(points))
+    for first, end in pairwise(starts):
+        order[first:end] = np.roll(order[first:end], 1)
+    return SplineContours((xy[:, 0] + 1j * xy[:, 1])[order], np.array(on_curve, bool)[order], np.array(starts))
 
 
 def signed_area(contour: Contour) -> float:
@@ -168,22 +196,6 @@ def _rounded(contour: Sequence[Segment], units_per_em: int) -> list[Segment]:
         segments.append(points)
         previous = end
     return _without_collinear(segments)
-
-
-def _with_implied_points(contour: Sequence[Segment], slack: float) -> list[Segment]:
-    """Splines that meet within `slack` of the middle of their neighbouring off-curve points made one.
-
-    TrueType puts an on-curve point there without storing it.
-    """
-    joined: list[Segment] = []
-    for segment in contour:
-        if joined and len(joined[-1]) > 1 and len(segment) > 1:
-            (x0, y0), (x, y), (x1, y1) = joined[-1][-2], joined[-1][-1], segment[0]
-            if abs((x0 + x1) / 2 - x) <= slack and abs((y0 + y1) / 2 - y) <= slack:
-                joined[-1] = (*joined[-1][:-1], *segment)
-                continue
-        joined.append(segment)
-    return joined
 
 
 def _round_point(point: Point, units_per_em: int) -> Point:

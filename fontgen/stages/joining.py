@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from fontgen.canvas import Canvas, Placement
-from fontgen.errors import GlyphError, ImageError
+from fontgen.canvas import Placement
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.store import ImageFolder
-from fontgen.outlines.folder import outline_records, read_outline_folder, trace_image
+from fontgen.outlines.folder import (
+    BATCH,
+    FEW_BATCHES,
+    in_batches,
+    outline_records,
+    read_outline_folder,
+    trace_images,
+)
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.parallel import parallel_map
-
-
-class _Tracer:
-    """Picklable: (codepoint, image) -> its outline, or what is wrong with it."""
-
-    def __init__(self, canvas: Canvas, settings: TraceSettings) -> None:
-        self.canvas, self.settings = canvas, settings
-
-    def __call__(self, item: tuple[int, Path]) -> tuple[int, Outline | None, str]:
-        codepoint, path = item
-        try:
-            return codepoint, trace_image(path, codepoint, self.canvas, self.settings), ""
-        except (GlyphError, ImageError) as error:
-            return codepoint, None, str(error)
 
 
 def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[Iterator[AssembledGlyph], dict[int, str]]:
@@ -43,8 +37,9 @@ def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[It
     folder = ImageFolder.open(root)
 
     def glyphs() -> Iterator[AssembledGlyph]:
-        tracer = _Tracer(folder.canvas, settings or TraceSettings())
-        for codepoint, outline, problem in parallel_map(tracer, folder.files.items()):
+        tracer = partial(trace_images, canvas=folder.canvas, settings=settings or TraceSettings())
+        batches = parallel_map(tracer, in_batches(folder.files.items(), BATCH), chunk=1, few=FEW_BATCHES)
+        for codepoint, outline, problem in chain.from_iterable(batches):
             if outline is None:
                 failed[codepoint] = problem
                 continue
