@@ -123,3 +123,38 @@ def test_bad_files_are_named(tmp_path: Path, text: str, message: str) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no such SVG"):
         read_svg(tmp_path / "U+4E00.svg")
+
+
+def _spline_outline() -> Outline:
+    from tests.test_outlines_truetype import traced
+
+    return traced(1)[0]
+
+
+def test_splines_come_back_exactly_as_long_as_the_path_stands(tmp_path: Path) -> None:
+    outline = _spline_outline()
+    path = tmp_path / "U+4E00.svg"
+    write_svg(path, outline)
+    assert read_svg(path) == outline
+    # A program that writes the same path in its own way keeps the splines out of it, but keeps the drawing.
+    path.write_text(path.read_text().replace("\nM", " M").replace("<g ", "<g id='layer1' "), encoding="utf-8")
+    again = read_svg(path)
+    assert again.splines is None
+    assert flat(again) == pytest.approx(flat(outline), abs=1e-9)
+
+
+def test_splines_of_a_path_edited_by_hand_are_left(tmp_path: Path) -> None:
+    outline = _spline_outline()
+    path = tmp_path / "U+4E00.svg"
+    text = svg_text(outline)
+    x = text.split("M")[1].split(" ")[0]
+    path.write_text(text.replace(f"M{x} ", f"M{float(x) + 30:g} ", 1), encoding="utf-8")
+    assert read_svg(path).splines is None
+
+
+@pytest.mark.parametrize("damage", ["C1 2 3", "L1", "M"])
+def test_own_file_with_a_damaged_path_is_an_error(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "U+4E00.svg"
+    path.write_text(svg_text(Outline(((((0.5, 0.0),), ((0.5, 0.25),), ((0.0, 0.0),)),))).replace("L500 0", damage))
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_svg(path)

@@ -13,7 +13,7 @@ from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
 from fontgen.outlines.outline import Contour, Outline, signed_area
 from fontgen.outlines.settings import TraceSettings
-from fontgen.outlines.trace import trace_ink
+from fontgen.outlines.trace import trace_ink, trace_inks
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CANVAS = Canvas(size_px=128)
@@ -259,3 +259,42 @@ def test_any_image_gives_a_finite_outline_of_its_ink(size_px: int) -> None:
             area_px = sum(signed_area(contour) for contour in outline.contours) * canvas.px_per_em**2
             if blur >= 1 and size_px > 8:
                 assert area_px == pytest.approx(np.count_nonzero(ink >= 128), rel=0.15)
+
+
+def test_batches_trace_each_image_as_alone() -> None:
+    inks = []
+    for name in ("noto-sans-jp-bold.ttf", "zen-maru-gothic-bold.ttf"):
+        face = Face(FontRef.of(FIXTURES / name))
+        codepoints = sorted(code for code in face.cmap if code >= 0x4E00)[::200]
+        inks += [render_ink(face, codepoint, CANVAS) for codepoint in codepoints]
+    inks.insert(2, np.zeros((128, 128), np.uint8))
+    inks.insert(5, _trembling(inks[0]))
+    alone = [trace_ink(ink, CANVAS) for ink in inks]
+    assert alone[2].is_empty
+    assert trace_inks(inks, CANVAS) == alone
+    assert trace_inks(inks[3:8], CANVAS) == alone[3:8]
+    assert trace_inks([], CANVAS) == []
+
+
+def _trembling(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    from scipy import ndimage
+
+    rng = np.random.default_rng(3)
+    blurred = ndimage.gaussian_filter(ink.astype(np.float64), 0.8)
+    edge = (blurred > 3) & (blurred < 252)
+    blurred += edge * ndimage.gaussian_filter(rng.normal(size=ink.shape), 0.7) * 30
+    return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)
+
+
+def test_edges_at_nearly_one_height_come_out_at_one_height() -> None:
+    canvas = Canvas(size_px=256)
+    ink = np.zeros((256, 256), np.uint8)
+    for k in range(4):
+        ink[60:200, 20 + 60 * k : 50 + 60 * k] = 255
+        ink[59, 20 + 60 * k : 50 + 60 * k] = 100 + 12 * (k % 2)  # 0.05 px, a fifth of a unit
+    tops = {max(y for _, y in points(contour)) for contour in trace_ink(ink, canvas).contours}
+    assert len(tops) == 1
+    apart = trace_ink(ink, canvas, TraceSettings(snap_degrees=0.0))
+    heights = sorted(max(y for _, y in points(contour)) for contour in apart.contours)
+    assert heights[-1] - heights[0] == pytest.approx(12 / 255 / canvas.px_per_em, rel=0.1)
+    assert heights[0] < tops.pop() < heights[-1]

@@ -39,8 +39,6 @@ _COMPOSITE_FIELDS = ("maxCompositePoints", "maxCompositeContours", "maxComponent
 class Drawable(Protocol):
     """The outline of one glyph, drawn in integer font units."""
 
-    @property
-    def is_empty(self) -> bool: ...
     def draw(self, pen: Any, *, units_per_em: int) -> None:
         """Lines and cubics, outer contours counter-clockwise."""
 

@@ -15,12 +15,12 @@ from fontgen.outlines.folder import (
     BATCH,
     FEW_BATCHES,
     in_batches,
+    outline_files,
     outline_records,
-    read_outline_folder,
     trace_images,
 )
-from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
+from fontgen.outlines.stored import StoredOutline
 from fontgen.parallel import parallel_map
 
 
@@ -33,7 +33,10 @@ def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[It
     failed: dict[int, str] = {}
     if root.is_dir() and any(root.glob("*.svg")):
         records = outline_records(root)
-        return (_glyph(c, outline, records.get(c, {})) for c, outline in read_outline_folder(root)), failed
+        return (
+            AssembledGlyph(c, StoredOutline(path, _unfitting(records.get(c, {}))), records.get(c, {}).get("advance_em"))
+            for c, path in outline_files(root).items()
+        ), failed
     folder = ImageFolder.open(root)
 
     def glyphs() -> Iterator[AssembledGlyph]:
@@ -43,13 +46,14 @@ def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[It
             if outline is None:
                 failed[codepoint] = problem
                 continue
-            yield _glyph(codepoint, outline, folder.glyphs.get(codepoint, {}))
+            record = folder.glyphs.get(codepoint, {})
+            for placement in _unfitting(record):
+                outline = outline.placed(placement)
+            yield AssembledGlyph(codepoint, outline, record.get("advance_em"))
 
     return glyphs(), failed
 
 
-def _glyph(codepoint: int, outline: Outline, record: Mapping[str, Any]) -> AssembledGlyph:
-    """The outline with its recorded advance, its box fit undone."""
-    if "fit" in record:
-        outline = outline.placed(Placement.from_json(record["fit"]).inverse())
-    return AssembledGlyph(codepoint, outline, record.get("advance_em"))
+def _unfitting(record: Mapping[str, Any]) -> tuple[Placement, ...]:
+    """Undoes the box fit of an image."""
+    return (Placement.from_json(record["fit"]).inverse(),) if "fit" in record else ()

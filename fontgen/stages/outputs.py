@@ -24,7 +24,7 @@ from fontgen.outlines.folder import outline_files, trace_folder
 from fontgen.outlines.genre import glyph_outline, measure_genre
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
-from fontgen.outlines.svg import read_svg
+from fontgen.outlines.stored import StoredOutline
 from fontgen.proof.sheet import SheetRow, contact_sheet, zoom_sheet
 from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
@@ -108,16 +108,15 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
         if codepoint not in outlines or codepoint in dropped:
             continue
         record = source.glyphs.get(codepoint, {})
-        yield AssembledGlyph(
-            codepoint, _unfitted(by_hand.read_drawn(outlines[codepoint]), record, placement), record.get("advance_em")
-        )
+        stored = StoredOutline(outlines[codepoint], _unfitting(record, placement), by_hand.read_drawn)
+        yield AssembledGlyph(codepoint, stored, record.get("advance_em"))
     for codepoint in charset["blank"]:
         ref = build.stack.resolve([codepoint]).refs[codepoint]
         yield AssembledGlyph(codepoint, Outline(), open_face(ref).advance_em(codepoint))
     own = build.folder("trace").path / "target"
     if build.target_refs[0] is None:
         for codepoint, path in outline_files(own).items():
-            yield AssembledGlyph(codepoint, read_svg(path), 1.0)
+            yield AssembledGlyph(codepoint, StoredOutline(path), 1.0)
 
 
 def _dropped(build: Build) -> set[int]:
@@ -127,11 +126,9 @@ def _dropped(build: Build) -> set[int]:
     return suspects(build).keys() - by_hand.drawn(build).keys() - by_hand.painted(build).keys()
 
 
-def _unfitted(outline: Outline, record: dict[str, Any], placement: Placement) -> Outline:
-    """Undo the box fit of the source glyph, so that the new glyph stands where the source's does."""
-    if "fit" not in record:
-        return outline
-    return outline.placed(Placement.from_json(record["fit"]).inverse()).placed(placement)
+def _unfitting(record: dict[str, Any], placement: Placement) -> tuple[Placement, ...]:
+    """Undoes the box fit of the source glyph, so that the new glyph stands where the source's does."""
+    return (Placement.from_json(record["fit"]).inverse(), placement) if "fit" in record else ()
 
 
 def font_files(build: Build) -> list[Path]:
