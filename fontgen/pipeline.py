@@ -14,6 +14,7 @@ from fontgen.report import Report
 from fontgen.stages import inputs, neural, outputs, repair
 from fontgen.stages.build import Build, Stage
 from fontgen.stages.forecast import forecast
+from fontgen.stages.start import with_start
 from fontgen.talk import Talk
 from fontgen.workspace import Workspace, fingerprint
 
@@ -194,6 +195,7 @@ def make_build(
     recipe: Recipe, recipe_path: Path, *, output: Path | None, device: str | None, want: str | None, talk: Talk
 ) -> Build:
     """The build of a recipe, with what the command line says going before the recipe."""
+    recipe = with_start(recipe)
     root = output or recipe.output.folder or Path("build") / recipe.name
     return Build(
         recipe=recipe,

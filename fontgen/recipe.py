@@ -298,8 +298,10 @@ class Recipe(Settings):
         if self.truth:
             found["truth.font"] = self.truth.font.path
         if self.infer.checkpoint:
-            found["infer.checkpoint"] = self.infer.checkpoint
-        elif self.train.losses.perceptual and self.train.losses.perceptual_weights:
+            return found | {"infer.checkpoint": self.infer.checkpoint}
+        if self.train.start_from:
+            found["train.start_from"] = self.train.start_from
+        if self.train.losses.perceptual and self.train.losses.perceptual_weights:
             found["train.losses.perceptual_weights"] = self.train.losses.perceptual_weights
         return found
 

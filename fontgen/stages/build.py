@@ -85,12 +85,12 @@ class Build:
     @cached_property
     def style_names(self) -> list[str]:
         """The styles that the generator draws, by style index; "" where an index has none."""
+        from fontgen.zi2zi.lineage import styles_after
+
         if self.recipe.infer.checkpoint:
-            return self._header.styles
-        names = [""] * (1 + max(target.label for target in self.recipe.targets))
-        for target in self.recipe.targets:
-            names[target.label] = target_name(target)
-        return names
+            return self.known.styles if self.known else []
+        own = own_styles(self.recipe)
+        return styles_after(self.known.styles, own) if self.known else own
 
     @cached_property
     def style(self) -> StyleMix:
@@ -107,23 +107,29 @@ class Build:
         return self.style.single == self.recipe.target.label
 
     @cached_property
-    def _header(self) -> CheckpointHeader:
-        assert self.recipe.infer.checkpoint is not None
-        return read_header(self.recipe.infer.checkpoint)
+    def known(self) -> CheckpointHeader | None:
+        """The checkpoint that inference uses or training starts from, if the recipe names one."""
+        path = self.recipe.infer.checkpoint or self.recipe.train.start_from
+        return read_header(path) if path else None
 
     def placements(self) -> list[Placement]:
         """Where source glyphs are placed for each style, by style index."""
-        if self.recipe.infer.checkpoint:
-            return placements_from(self._header)
-        found = [Placement()] * len(self.style_names)
-        for record in self.folder("calibrate").figures["styles"]:
-            found[record["label"]] = Placement.from_json(record["placement"])
-        return found
+        return placements_from(self.placement_records(), len(self.style_names))
+
+    def placement_records(self) -> dict[str, Any]:
+        """The same as a checkpoint's metadata has them: style index -> scale, dx_em, dy_em."""
+        from fontgen.zi2zi.lineage import placements_after
+
+        if self.recipe.infer.checkpoint and self.known:
+            return dict(self.known.metadata.get("placements", {}))
+        styles = self.folder("calibrate").figures["styles"]
+        own = {str(style["label"]): style["placement"] for style in styles}
+        return placements_after(self.known, own_styles(self.recipe)) | own if self.known else own
 
     def canvas(self) -> Canvas:
         """The canvas of all images."""
-        if self.recipe.infer.checkpoint:
-            return self._header.canvas
+        if self.recipe.infer.checkpoint and self.known:
+            return self.known.canvas
         return Canvas.from_json(self.folder("calibrate").figures["canvas"])
 
     def geometry(self) -> tuple[Canvas, Placement]:
@@ -179,10 +185,15 @@ def target_name(target: TargetTable) -> str:
     return target.images.name
 
 
-def placements_from(header: CheckpointHeader) -> list[Placement]:
-    """Where source glyphs are placed for each style of a checkpoint, by style index."""
-    recorded = header.metadata.get("placements", {})
-    return [
-        Placement.from_json(recorded[str(index)]) if str(index) in recorded else Placement()
-        for index in range(len(header.styles))
-    ]
+def own_styles(recipe: Recipe) -> list[str]:
+    """Names of the recipe's own styles by label; "" where no target has a label."""
+    names = [""] * (1 + max(target.label for target in recipe.targets))
+    for target in recipe.targets:
+        names[target.label] = target_name(target)
+    return names
+
+
+def placements_from(records: Mapping[str, Any], count: int) -> list[Placement]:
+    """Where source glyphs are placed for each of `count` styles, by style index, from a checkpoint's records."""
+    found = (records.get(str(index)) for index in range(count))
+    return [Placement.from_json(record) if record else Placement() for record in found]

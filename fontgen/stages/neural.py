@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
 from fontgen.errors import CheckpointError, FontError, TrainingError, codepoint_name
 from fontgen.files import read_json, write_json
 from fontgen.fonts.face import FontRef, open_face
+from fontgen.fonts.licence import licence_of
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.render import box_fit, render_ink
@@ -90,6 +92,8 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
             on_evaluated=lambda step: _draw_curves(folder.path),
             on_health=lambda step, wrong, words: _say_health(build, step, wrong, words),
         )
+    for line in _start_lines(result.checkpoint):
+        build.talk.line(f"  {line}")
     if result.ended:
         build.talk.line(f"  {result.ended}")
     name = result.checkpoint.name
@@ -103,6 +107,15 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
         "checkpoints": kept_checkpoints(folder.path),
     }
     return Outcome(figures, [name])
+
+
+def _start_lines(checkpoint: Path) -> Iterator[str]:
+    """What a training that did not start afresh began with."""
+    start = read_header(checkpoint).metadata.get("start", {})
+    for name, known in start.get("began_as", {}).items():
+        yield f"{name}: began as {known}"
+    if start:
+        yield f"discriminator: {'taken over' if start['discriminator'] else 'fresh'}"
 
 
 def _progress_words(figures: Mapping[str, Any]) -> str:
@@ -138,19 +151,33 @@ def _draw_curves(folder: Path) -> None:
 
 
 def _metadata(build: Build) -> dict[str, Any]:
-    """What a checkpoint must know to be used alone: placements, fonts and their hashes, the recipe."""
-    styles = build.folder("calibrate").figures["styles"]
+    """What a checkpoint must know to be used alone: placements, fonts, their hashes and licences, the recipe, and
+    the same of the checkpoints that it comes from."""
+    from fontgen.zi2zi.lineage import lineage
+
     fonts = {
-        key: {"file": path.name, "sha256": build.input_hashes[key]}
+        key: {"file": path.name, "sha256": build.input_hashes[key], **_licence(key, path)}
         for key, path in build.recipe.input_files().items()
         if not key.startswith("train.")
     }
+    start = build.recipe.train.start_from
+    before = {"lineage": lineage(start, build.input_hashes["train.start_from"], read_header(start))} if start else {}
     return {
-        "placements": {str(style["label"]): style["placement"] for style in styles},
+        **before,
+        "placements": build.placement_records(),
         "fit": build.recipe.fit,
         "fonts": fonts,
         "recipe": {"name": build.recipe.name, "mark": build.marks.get("pairs", "")},
     }
+
+
+def _licence(key: str, path: Path) -> dict[str, str]:
+    """Copyright and licence of an input font; nothing for a folder of images."""
+    if key.endswith(".images"):
+        return {}
+    with TTFont(path, fontNumber=0, lazy=True) as font:
+        found = licence_of(font)
+    return {"copyright": found.copyright, "licence": found.url or found.licence}
 
 
 # infer
@@ -271,7 +298,10 @@ def infer_folder(
 
     header = read_header(checkpoint)
     mix = parse_style(style, header.styles)
-    placement, fit = mix.placement(placements_from(header)), header.metadata.get("fit", "em")
+    placement, fit = (
+        mix.placement(placements_from(header.metadata.get("placements", {}), len(header.styles))),
+        header.metadata.get("fit", "em"),
+    )
     ref = FontRef.of(font)
     face = open_face(ref)
     resolution = FontStack([ref]).resolve(codepoints)

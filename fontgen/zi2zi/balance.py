@@ -27,6 +27,10 @@ class Balance:
         """Whether step `step` (from 0) has an adversarial part."""
         return not self.off and step >= self.settings.d_start
 
+    def deceives(self, step: int) -> bool:
+        """Whether the generator hears the discriminator at this step, which may have learned alone before."""
+        return self.active(step) and step >= self.settings.d_start + self.settings.d_alone
+
     def updates_discriminator(self, step: int) -> bool:
         return self.active(step) and (step - self.settings.d_start) % self.settings.d_every == 0
 
@@ -60,7 +64,7 @@ class Balance:
 
     def figures(self, step: int) -> dict[str, float | bool]:
         """What the log says about step `step`: every state that is not a plain setting."""
-        on = self.active(step)
+        on = self.deceives(step)
         found: dict[str, float | bool] = {
             "lambda_adv": self.lambda_adv if on else 0.0,
             "discriminator_updates": self.discriminator_updates,

@@ -7,6 +7,7 @@ every tensor of the networks and optimizers, and the rest as JSON.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,15 @@ from fontgen.errors import CheckpointError, WorkspaceError
 from fontgen.files import atomic_path
 from fontgen.zi2zi.device import resolve_device
 from fontgen.zi2zi.generator import Generator
-from fontgen.zi2zi.header import FORMAT, FORMAT_VERSION, HEADER_KEY, CheckpointHeader, read_header, read_metadata
+from fontgen.zi2zi.header import (
+    FORMAT,
+    FORMAT_VERSION,
+    HEADER_KEY,
+    CheckpointHeader,
+    Precision,
+    read_header,
+    read_metadata,
+)
 
 
 def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
@@ -35,7 +44,8 @@ def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> N
             ) from error
 
 
-def _load(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file by name. Raises CheckpointError."""
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -56,16 +66,34 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> N
 
 
 def save_generator(path: Path, generator: Generator, header: CheckpointHeader) -> None:
-    """Write a generator and its header, atomically."""
-    _save(path, generator.state_dict(), header.to_json())
+    """Write a generator and its header, atomically, in the precision that the header names."""
+    tensors = generator.state_dict()
+    if header.precision == "fp16":
+        tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    _save(path, tensors, header.to_json())
 
 
 def load_generator(path: Path, device: str | torch.device) -> tuple[Generator, CheckpointHeader]:
-    """The generator in evaluation mode on `device`, and its header. Raises CheckpointError."""
+    """The generator in evaluation mode on `device`, in fp32 however it is stored, and its header.
+
+    Raises CheckpointError.
+    """
     header = read_header(path)
     generator = Generator(header.network, header.canvas.size_px)
-    load_weights(generator, _load(path), path)
+    load_weights(generator, read_tensors(path), path)
     return generator.eval().to(resolve_device(device)), header
+
+
+def export_generator(path: Path, output: Path, precision: Precision = "fp16") -> CheckpointHeader:
+    """Write the generator of a checkpoint to `output` in a precision, and return the new header.
+
+    Half precision halves the file; weights are rounded to 11 significant bits, and drawn glyphs change
+    by about a grey level. Raises CheckpointError.
+    """
+    generator, header = load_generator(path, "cpu")
+    header = replace(header, precision=precision)
+    save_generator(output, generator, header)
+    return header
 
 
 def save_state(path: Path, groups: dict[str, dict[str, Tensor]], state: dict[str, Any]) -> None:
@@ -80,7 +108,7 @@ def load_state(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]
     if "trainer" not in metadata:
         raise CheckpointError(f"{path}: a generator without the trainer's state; training cannot resume from it")
     groups: dict[str, dict[str, Tensor]] = {}
-    for full, tensor in _load(path).items():
+    for full, tensor in read_tensors(path).items():
         group, _, name = full.partition("/")
         groups.setdefault(group, {})[name] = tensor
     return groups, metadata["trainer"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,12 @@ class Evaluation:
     source: Images
     generated: Images
     truth: Images
+
+    def of_styles(self, names: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
+        """The figures of each style by index and name, as the log has them, where there are several."""
+        if len(self.by_style) < 2:
+            return {}
+        return {"styles": {f"{index} {names[index]}": figures for index, figures in self.by_style.items()}}
 
 
 @torch.inference_mode()

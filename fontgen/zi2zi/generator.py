@@ -123,6 +123,10 @@ class Generator(nn.Module):
         through: Tensor = level(x_BCHW)
         return through
 
+    def freeze_encoder(self) -> None:
+        """Keep the encoder as it is: no gradient, and no statistics of a normalisation move."""
+        self.downs.requires_grad_(False).eval()
+
     def encoder(self, image_B1HW: Tensor) -> Encoding:
         skips: list[Tensor] = []
         x_BCHW = self._through(self.downs[0], image_B1HW.expand(-1, self.settings.image_channels, -1, -1))

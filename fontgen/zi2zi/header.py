@@ -6,7 +6,7 @@ import json
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
@@ -28,6 +28,9 @@ _TORCH_STARTS = (b"PK\x03\x04", b"\x80\x02")
 _TORCH_SUFFIXES = {".pth", ".pt"}
 
 
+Precision = Literal["fp32", "fp16"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckpointHeader:
     """Everything needed to use a generator, and where it came from."""
@@ -45,6 +48,8 @@ class CheckpointHeader:
     metadata: dict[str, Any] = field(default_factory=dict)
     """What the caller added: the source's placement, fonts and their licences, the recipe."""
     versions: dict[str, str] = field(default_factory=dict)
+    precision: Precision = "fp32"
+    """In which the weights are stored; they are used in fp32."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +63,7 @@ class CheckpointHeader:
             "figures": self.figures,
             "metadata": self.metadata,
             "versions": self.versions,
+            "precision": self.precision,
         }
 
     @classmethod
@@ -72,6 +78,7 @@ class CheckpointHeader:
             figures=dict(data["figures"]),
             metadata=dict(data["metadata"]),
             versions=dict(data["versions"]),
+            precision=data.get("precision", "fp32"),
         )
 
 

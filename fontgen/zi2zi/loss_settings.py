@@ -60,6 +60,9 @@ class BalanceSettings(Settings):
     """Update the discriminator every so many steps."""
     d_start: int = Field(default=0, ge=0)
     """The first step of the adversarial part; before it only the other losses work."""
+    d_alone: int = Field(default=0, ge=0)
+    """Steps from `d_start` in which the discriminator learns alone before the generator hears it: a warm-up
+    for a fine-tuning, whose generator is far ahead of a fresh discriminator."""
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
     """The discriminator's targets are 1 minus this and this (all kinds but hinge); 0.1 is usual."""
     instance_noise: float = Field(default=0.0, ge=0.0)

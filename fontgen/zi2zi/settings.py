@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fontgen.settings import Settings
+from fontgen.settings import RecipePath, Settings
 from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
 
 
@@ -58,6 +58,11 @@ class TrainSettings(Settings):
     checkpoint_activations: bool = False
     """The generator's inner maps are computed again in the backward pass instead of being kept: same result,
     about half of the memory for them, about a third more time."""
+    start_from: RecipePath | None = None
+    """A checkpoint whose weights training starts from (fine-tuning), and whose network is then the recipe's: leave
+    its keys out of [network]. Styles that it knows by name go on, others get an embedding of their own."""
+    freeze_encoder: bool = False
+    """With `start_from`: the encoder stays as it is; only the styles and the decoder learn."""
     seed: int = Field(default=1, ge=0)
     """Same seed, settings and machine: same weights, to the last bit."""
     max_bad_steps: int = Field(default=20, ge=1)
@@ -81,11 +86,13 @@ class TrainSettings(Settings):
     def decisive(self) -> dict[str, Any]:
         """The settings that a training's result depends on, JSON-able: all but what is only kept or shown."""
         shown: dict[str, Any] = {"keep_checkpoints": True, "tensorboard": True}
-        # What the weights are counts, not where they lie: a recipe's folder may be moved.
-        return self.model_dump(mode="json", exclude={**shown, "losses": {"perceptual_weights"}})
+        # What such weights are counts, not where they lie: a recipe's folder may be moved.
+        return self.model_dump(mode="json", exclude={**shown, "start_from": True, "losses": {"perceptual_weights"}})
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
+        if self.freeze_encoder and self.start_from is None:
+            raise ValueError("freeze_encoder keeps the encoder of start_from; give start_from, or leave it out")
         if self.checkpoint_activations and self.compile != "off":
             raise ValueError(
                 'checkpoint_activations needs compile = "off": compiled passes choose themselves what to keep'

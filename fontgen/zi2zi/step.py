@@ -49,10 +49,15 @@ class Networks:
         generator = Generator(network, size_px, checkpoint_activations=settings.checkpoint_activations)
         self.generator = generator.to(device).to(memory_format=layout)
         self.discriminator = Discriminator(network, size_px).to(device).to(memory_format=layout)
+        if settings.freeze_encoder:
+            self.generator.freeze_encoder()
         self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
         """The running mean of the generator's weights: the network that is evaluated and kept."""
         self.optimizer_g = torch.optim.Adam(
-            self.generator.parameters(), lr=settings.lr_generator, betas=_BETAS, fused=settings.fused
+            [p for p in self.generator.parameters() if p.requires_grad],
+            lr=settings.lr_generator,
+            betas=_BETAS,
+            fused=settings.fused,
         )
         self.optimizer_d = torch.optim.AdamW(
             self.discriminator.parameters(),
@@ -90,7 +95,7 @@ class Networks:
         `stop` travels with the losses: `self.stop` says afterwards whether any process of the team wants
         to stop.
         """
-        adversary = self.balance.active(step)
+        adversary = self.balance.deceives(step)
         with_d = self.balance.updates_discriminator(step)
         penalise = with_d and self.balance.penalises()
         self.optimizer_g.zero_grad(set_to_none=True)

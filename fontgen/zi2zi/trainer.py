@@ -18,15 +18,18 @@ import torch
 from numpy.typing import NDArray
 
 from fontgen.errors import CheckpointError, TrainingError, writing
+from fontgen.workspace import file_hash
 from fontgen.zi2zi.ailments import ailment
 from fontgen.zi2zi.checkpoint import load_state, save_generator, save_state
 from fontgen.zi2zi.data import PairBatches, Pairs
 from fontgen.zi2zi.device import repeatable, resolve_device
 from fontgen.zi2zi.evaluation import evaluate
 from fontgen.zi2zi.figures import score
+from fontgen.zi2zi.finetune import take_over
 from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
 from fontgen.zi2zi.health import Monitor
 from fontgen.zi2zi.keeping import BEST, LATEST, STATE, prune, step_files, step_name
+from fontgen.zi2zi.lineage import styles_after
 from fontgen.zi2zi.metrics import METRICS, MetricsLog, Speed
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.plateau import Plateau
@@ -96,6 +99,7 @@ def train(
             run.resume()
         else:
             run.clear()
+            run.begin()
         return run.run()
 
 
@@ -113,11 +117,16 @@ class _Run:
         on_evaluated: OnEvaluated | None,
         on_health: OnHealth | None,
     ) -> None:
-        if len(pairs.styles) > network.embedding_num:
-            raise TrainingError(
-                f"{len(pairs.styles)} styles, but the network has room for {network.embedding_num}; raise embedding_num"
-            )
         self.pairs = pairs
+        self.styles = list(pairs.styles)
+        self.start: dict[str, Any] | None = None
+        """What training started from, when it did not start afresh."""
+        if settings.start_from is not None:
+            self.styles = styles_after(read_header(settings.start_from).styles, pairs.styles)
+        if len(self.styles) > network.embedding_num:
+            raise TrainingError(
+                f"{len(self.styles)} styles, but the network has room for {network.embedding_num}; raise embedding_num"
+            )
         self.network = network
         self.settings = settings
         self.folder = folder
@@ -159,6 +168,11 @@ class _Run:
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
 
+    def begin(self) -> None:
+        """Take the first weights from the checkpoint that the settings name, if they name one."""
+        if self.settings.start_from is not None:
+            self.start = take_over(self.networks, self.settings.start_from, self.pairs.styles, self.batches)
+
     def resume(self) -> None:
         path = self.folder / STATE
         groups, state = load_state(path)
@@ -178,6 +192,7 @@ class _Run:
         self.sums = {name: (total, number) for name, (total, number) in state["sums"].items()}
         self.figures = dict(state["figures"])
         self.best = state["best"]
+        self.start = state["start"]
         self.plateau.restore(state["plateau"])
         for line in self.log.cut(self.step):
             self.health.saw(line)
@@ -295,6 +310,7 @@ class _Run:
             if self.on_sample is not None:
                 self.on_sample(self.step, found.source, found.generated, found.truth)
             self._write({"step": self.step, "held_out": self.figures, **self._styles_figures(found.by_style)})
+            self.log.append({"step": self.step, "held_out": self.figures, **found.of_styles(self.styles)})
             reached = score(self.figures)
             if math.isfinite(reached) and (self.best is None or reached > self.best):
                 self.best = reached
@@ -308,12 +324,6 @@ class _Run:
             self.on_evaluated(self.step)
         self.speed.leave_out(time.monotonic() - started)
 
-    def _styles_figures(self, by_style: dict[int, dict[str, float]]) -> dict[str, Any]:
-        """The figures of each style by its name, where there are several."""
-        if len(by_style) < 2:
-            return {}
-        return {"styles": {f"{index} {self.pairs.styles[index]}": figures for index, figures in by_style.items()}}
-
     def _save(self) -> None:
         state = {
             "identity": self._identity(),
@@ -325,6 +335,7 @@ class _Run:
             "sums": self.sums,
             "figures": self.figures,
             "best": self.best,
+            "start": self.start,
             "plateau": self.plateau.state(),
             "balance": self.networks.balance.state(),
             "precision": self.networks.precision.state(),
@@ -336,18 +347,20 @@ class _Run:
         header = CheckpointHeader(
             network=self.network,
             canvas=self.pairs.canvas,
-            styles=list(self.pairs.styles),
+            styles=self.styles,
             step=self.step,
             pairs=self.pairs.fingerprint,
             figures={name: round(value, 6) for name, value in self.figures.items()},
-            metadata=self.metadata,
+            metadata={**self.metadata, "start": self.start} if self.start else self.metadata,
             versions=current_versions(torch.__version__),
         )
         save_generator(self.folder / name, self.networks.mean, header)
 
     def _identity(self) -> dict[str, Any]:
         """What a resumed run must share with the interrupted one."""
+        start = self.settings.start_from
         return {
+            "checkpoint to start from": file_hash(start) if start else None,
             "network": self.network.model_dump(mode="json"),
             "canvas": self.pairs.canvas.to_json(),
             "set of pairs": self.pairs.fingerprint,
