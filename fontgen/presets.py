@@ -71,13 +71,18 @@ def preset_for(card_gb: float | None) -> str:
 def filled(recipe: Tables, name: str) -> Tables:
     """A recipe's tables with those of a preset beneath them: what the recipe says wins, key by key.
 
-    With [zi2zi] the preset says nothing about the canvas. On another canvas than the preset's its attention
-    lies on the maps of the same depth, or falls away where there are none.
+    With [zi2zi] the preset says nothing about the canvas, with [train] start_from nothing about the network. On
+    another canvas than the preset's its attention lies on the maps of the same depth, or falls away where there are
+    none.
     """
     preset = preset_named(name)
-    tables = {key: value for key, value in preset.tables.items() if not (key == "canvas" and "zi2zi" in recipe)}
+    settled = {"canvas"} if "zi2zi" in recipe else set()
+    train = recipe.get("train")
+    if isinstance(train, dict) and "start_from" in train:
+        settled.add("network")
+    tables = {key: value for key, value in preset.tables.items() if key not in settled}
     size_px = _size_px(recipe)
-    attention = preset.tables.get("network", {}).get("attention")
+    attention = tables.get("network", {}).get("attention")
     if attention and size_px is not None:
         scaled = [width * size_px / preset.tables["canvas"]["size_px"] for width in attention]
         fits = all(width == int(width) for width in scaled)

@@ -19,6 +19,9 @@ from fontgen.canvas import Canvas
 from fontgen.cli import main
 from fontgen.errors import CheckpointError, RecipeError
 from fontgen.glyphs.store import ImageFolder
+from fontgen.pipeline import make_build
+from fontgen.recipe import load_recipe
+from fontgen.talk import Talk
 from fontgen.zi2zi.checkpoint import export_generator, load_generator, load_state
 from fontgen.zi2zi.header import read_header
 from fontgen.zi2zi.keeping import LATEST, STATE
@@ -325,6 +328,14 @@ def test_a_base_that_does_not_fit_stops_the_build_at_once(
     assert result.exit_code == 2
     assert message in result.stderr
     assert not project.out.exists()
+
+
+def test_a_preset_leaves_the_network_to_the_checkpoint(tuning: Callable[..., Project]) -> None:
+    project = tuning()
+    saved = make_build(
+        load_recipe(project.recipe, preset="cpu"), project.recipe, output=None, device=None, want=None, talk=Talk()
+    )
+    assert (saved.recipe.network.ngf, saved.recipe.network.embedding_num) == (4, 2)
 
 
 def test_a_base_that_is_not_there_is_named_with_its_line(tuning: Callable[..., Project]) -> None:
