@@ -309,8 +309,7 @@ class _Run:
             self.figures = found.figures
             if self.on_sample is not None:
                 self.on_sample(self.step, found.source, found.generated, found.truth)
-            self._write({"step": self.step, "held_out": self.figures, **self._styles_figures(found.by_style)})
-            self.log.append({"step": self.step, "held_out": self.figures, **found.of_styles(self.styles)})
+            self._write({"step": self.step, "held_out": self.figures, **found.of_styles(self.styles)})
             reached = score(self.figures)
             if math.isfinite(reached) and (self.best is None or reached > self.best):
                 self.best = reached
