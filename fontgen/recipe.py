@@ -197,6 +197,8 @@ class OutputTable(Settings):
     """The build folder; default: build/ and the recipe's name, in the current folder."""
     overrides: RecipePath | None = None
     """A folder of hand-made U+4E00.png, U+4E00.svg or U+4E00.glif, or of a UFO, that replace what the network made."""
+    previous: RecipePath | None = None
+    """An earlier version of the font, which the proof page compares with."""
     on_suspect: Literal["keep", "drop"] = "keep"
     """Whether glyphs that the gate suspects go into the font."""
 
@@ -297,6 +299,8 @@ class Recipe(Settings):
                 found[f"{key}.images"] = target.images
         if self.truth:
             found["truth.font"] = self.truth.font.path
+        if self.output.previous:
+            found["output.previous"] = self.output.previous
         if self.infer.checkpoint:
             return found | {"infer.checkpoint": self.infer.checkpoint}
         if self.train.start_from:

@@ -133,6 +133,22 @@ install_potrace() {
 
 install_potrace
 
+# --- Chromium: the tests look at the proof page with it ----------------------------------------------
+
+has_browser() {
+    for browser in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$browser" >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+}
+
+if ! has_browser && { ! can_apt || ! apt_install chromium; }; then
+    say "NOTICE: no Chromium here, which only 'make test' needs. To install it:"
+    say "    apt:  sudo apt install chromium"
+    say "    dnf:  sudo dnf install chromium"
+    say "    brew: brew install --cask chromium"
+fi
+
 # --- everything else -------------------------------------------------------------------------------
 
 free_gb=$(($(df -Pk . | awk 'NR == 2 { print $4 }') / 1048576))

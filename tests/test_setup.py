@@ -166,6 +166,26 @@ def test_apt_installs_the_libraries_for_root_alone(machine: Machine) -> None:
     ]
 
 
+def test_chromium_is_installed_where_there_is_no_browser(machine: Machine) -> None:
+    machine.program("python3.12", PYTHON)
+    machine.program("apt-get", '#!/bin/sh\necho "apt-get $*" >>"$STATE/log"\n')
+    machine.program("env", '#!/bin/sh\nshift\nexec "$@"\n')
+    machine.program("id", "#!/bin/sh\necho 0\n")
+    assert machine.setup().returncode == 0
+    assert "apt-get -qq install -y --no-install-recommends chromium" in machine.log
+    (machine.checkout / ".venv" / "fontgen-setup").unlink()
+    machine.program("google-chrome", "#!/bin/sh\n")
+    assert machine.setup().returncode == 0
+    assert not any("chromium" in line for line in machine.log)
+
+
+def test_without_a_browser_and_without_apt_the_set_up_goes_on_and_says_so(machine: Machine) -> None:
+    machine.program("python3.12", PYTHON)
+    result = machine.setup()
+    assert result.returncode == 0
+    assert "NOTICE: no Chromium here, which only 'make test' needs" in result.stdout
+
+
 def test_without_apt_the_commands_for_three_systems_are_named(machine: Machine) -> None:
     machine.program("python3.12", PYTHON)
     machine.program("apt-get", '#!/bin/sh\necho "apt-get $*" >>"$STATE/log"\n')  # there, but without root

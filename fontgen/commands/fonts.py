@@ -103,9 +103,14 @@ def diff(old: Path, new: Path, output: Path | None, json_file: Path | None, exit
 
 @click.command()
 @_font
-@click.option("--reference", type=FILE, help="A font to lay over: the source, the truth, the last version.")
+@click.option(
+    "--reference",
+    type=FILE,
+    multiple=True,
+    help="A font to compare with: source, truth, last version. May be repeated.",
+)
 @click.option("-o", "--output", required=True, type=FILE, help="FILE.html")
-def proof(font: Path, reference: Path | None, output: Path) -> None:
+def proof(font: Path, reference: tuple[Path, ...], output: Path) -> None:
     """Write a page that shows a font: type in it, see every glyph. Opens from disk, needs no network.
 
     \b
@@ -113,7 +118,7 @@ def proof(font: Path, reference: Path | None, output: Path) -> None:
     """
     from fontgen.proof.page import write_proof
 
-    write_proof(font, output, reference=reference)
+    write_proof(font, output, references={path.stem: path for path in reference})
     click.echo(f"{output}: written, {output.stat().st_size / 1e6:.1f} MB", err=True)
 
 

@@ -46,21 +46,22 @@ def write_proof(
     output: Path,
     *,
     generated: Sequence[ProofGlyph] | None = None,
-    reference: FontRef | Path | None = None,
-    reference_label: str = "Reference",
+    references: Mapping[str, FontRef | Path] | None = None,
     title: str = "",
     figures: Mapping[str, object] | None = None,
 ) -> None:
     """Write a self-contained HTML proof of `font` that opens from disk.
 
     `generated` lists the characters that were made rather than drawn; the page tints them and sorts
-    them by score. `reference` (the source, the truth or the previous version) is cut down to the
-    font's characters and can be toggled or laid over. `figures` are printed at the top, label and
+    them by score. `references` (source, truth, previous version, by what the page calls them) are cut down to
+    the font's characters; one at a time can be toggled or laid over. `figures` are printed at the top, label and
     value. The same input gives the same bytes. Raises FontError when a font cannot be read.
     """
     ref = _ref(font)
     embedded = _embed(ref)
-    other = _embed(_ref(reference), keep=embedded.codepoints) if reference is not None else None
+    others = {
+        label: _embed(_ref(reference), keep=embedded.codepoints) for label, reference in (references or {}).items()
+    }
     made = sorted(generated or (), key=lambda glyph: glyph.codepoint)
     cover = _cover(embedded, made)
     values = {
@@ -71,16 +72,17 @@ def write_proof(
         "copyright": escape(embedded.copyright),
         "licence": escape(embedded.licence),
         "font_label": "This font",
-        "reference_label": escape(reference_label),
-        "space_hint": ", <kbd>Space</kbd> flips to the reference" if other else "",
-        "faces": _face_css("Proof Font", embedded) + (_face_css("Proof Reference", other) if other else ""),
+        "reference_label": escape(next(iter(others), "Reference")),
+        "space_hint": ", <kbd>Space</kbd> flips to the reference" if others else "",
+        "faces": _face_css("Proof Font", embedded)
+        + "".join(_face_css(f"Proof Reference {number}", other) for number, other in enumerate(others.values())),
         "css": _asset("proof.css"),
         "script": _asset("proof.js"),
         "cover": escape(cover),
         "cover_count": str(max(len(cover), 4)),
         "cover_lang": _han_language(embedded),
         "facts": _facts(embedded, made, figures or {}),
-        "data": _script_json(_data(embedded, other, made)),
+        "data": _script_json(_data(embedded, others, made)),
     }
     write_text(output, Template(_asset("proof.html")).substitute(values))
 
@@ -89,7 +91,10 @@ def write_proof(
 class _Embedded:
     """A font ready to be put into the page."""
 
-    woff2: bytes
+    packed: bytes
+    """WOFF or WOFF2."""
+    kind: str
+    """`woff` or `woff2`."""
     codepoints: frozenset[int]
     digests: str
     family: str
@@ -100,7 +105,10 @@ class _Embedded:
 
 
 def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
-    """Read a face, cut it down to the codepoints `keep`, and compress it as WOFF2."""
+    """Read a face, cut it down to the codepoints `keep`, and pack it.
+
+    A WOFF2 file is taken as it is. Anything else becomes WOFF, which is larger but many times quicker to make.
+    """
     face = open_face(ref)  # raises the FontError that says what is wrong with the file
     try:
         data = ref.path.read_bytes()
@@ -114,8 +122,10 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
             defaults = {axis.axisTag: location.get(axis.axisTag, axis.defaultValue) for axis in font["fvar"].axes}
             font = instantiateVariableFont(font, defaults)
         names = {key: font["name"].getDebugName(key) if "name" in font else None for key in range(18)}
+        as_it_is = font.flavor == "woff2" and whole
         return _Embedded(
-            woff2=data if font.flavor == "woff2" and whole else _woff2(font),
+            packed=data if as_it_is else _woff(font),
+            kind="woff2" if as_it_is else "woff",
             codepoints=frozenset(face.cmap if keep is None else keep.intersection(face.cmap)),
             digests=_digests(face) if keep is None else "",
             family=names[16] or names[1] or ref.path.stem,
@@ -128,9 +138,9 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
         raise FontError(f"{ref}: cannot be put into a proof ({error}); run `fontgen check` on it") from error
 
 
-def _woff2(font: TTFont) -> bytes:
+def _woff(font: TTFont) -> bytes:
     packed = BytesIO()
-    font.flavor = "woff2"
+    font.flavor = "woff"
     font.save(packed)
     return packed.getvalue()
 
@@ -178,9 +188,8 @@ def _facts(font: _Embedded, made: Sequence[ProofGlyph], figures: Mapping[str, ob
         facts["suspect"] = sum(bool(glyph.reason) for glyph in present)
         if len(present) < len(made):
             facts["generated, not in the font"] = len(made) - len(present)
-    facts["file (WOFF2)"] = (
-        f"{len(font.woff2) / 1e6:.1f} MB" if len(font.woff2) >= 1e6 else f"{len(font.woff2) / 1e3:.0f} kB"
-    )
+    size = len(font.packed)
+    facts[f"file ({font.kind.upper()})"] = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     return "".join(
         f"<div><dt>{escape(label)}</dt><dd>{escape(_plain(value))}</dd></div>"
         for label, value in {**facts, **figures}.items()
@@ -193,7 +202,7 @@ def _plain(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _data(font: _Embedded, other: _Embedded | None, made: Sequence[ProofGlyph]) -> dict[str, Any]:
+def _data(font: _Embedded, others: Mapping[str, _Embedded], made: Sequence[ProofGlyph]) -> dict[str, Any]:
     reasons = sorted({glyph.reason for glyph in made if glyph.reason})
     number = {reason: index for index, reason in enumerate(reasons)}
     shown, left = choose_samples(font.codepoints)
@@ -224,8 +233,7 @@ def _data(font: _Embedded, other: _Embedded | None, made: Sequence[ProofGlyph]) 
         "key": f"{font.family} {font.style}".strip(),
         "file": "".join(c if c.isalnum() else "-" for c in f"{font.family} {font.style}".strip()),
         "covered": _ranges(font.codepoints),
-        "referenceCovered": _ranges(other.codepoints) if other else [],
-        "reference": other is not None,
+        "references": [{"label": label, "covered": _ranges(other.codepoints)} for label, other in others.items()],
         "generated": [
             [glyph.codepoint, None if glyph.score is None else round(glyph.score, 4), number.get(glyph.reason)]
             for glyph in made
@@ -257,10 +265,10 @@ def _ranges(codepoints: Iterable[int]) -> list[list[int]]:
 
 def _face_css(family: str, font: _Embedded) -> str:
     # one em box for both fonts, so that baselines coincide in an overlay whatever their metrics
-    data = base64.b64encode(font.woff2).decode("ascii")
+    data = base64.b64encode(font.packed).decode("ascii")
     return (
         f'@font-face {{ font-family: "{family}"; ascent-override: 88%; descent-override: 12%; line-gap-override: 0%; '
-        f'src: url("data:font/woff2;base64,{data}") format("woff2"); }}\n'
+        f'src: url("data:font/{font.kind};base64,{data}") format("{font.kind}"); }}\n'
     )
 
 

@@ -251,11 +251,20 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
         shown,
         folder.path / "proof.html",
         generated=generated,
-        reference=build.stack.refs[0],
-        reference_label="Source",
+        references=_references(build),
         figures=_proof_figures(build),
     )
     return Outcome({"sheet": len(rows)}, files)
+
+
+def _references(build: Build) -> dict[str, FontRef | Path]:
+    """What the page compares the font with."""
+    found: dict[str, FontRef | Path] = {"Source": build.stack.refs[0]}
+    if build.recipe.truth:
+        found["Truth"] = font_ref(build.recipe.truth.font)
+    if build.recipe.output.previous:
+        found["Previous"] = build.recipe.output.previous
+    return found
 
 
 def _proof_figures(build: Build) -> dict[str, object]:
@@ -313,5 +322,7 @@ STAGES = (
         after=("assemble",),
         wanted=lambda build: build.recipe.truth is not None,
     ),
-    Stage("proof", lambda build: None, _run_proof, after=("assemble", "gate", "evaluate", "train")),
+    Stage(
+        "proof", lambda build: build.hashes_of("output."), _run_proof, after=("assemble", "gate", "evaluate", "train")
+    ),
 )

@@ -17,7 +17,8 @@
   const nameOf = (code) => "U+" + code.toString(16).toUpperCase().padStart(4, "0");
 
   const covered = expand(data.covered);
-  const referenceCovered = expand(data.referenceCovered);
+  const references = data.references.map((reference) => ({ label: reference.label, covered: expand(reference.covered) }));
+  let against = 0;
   const records = new Map();
   for (const code of covered) records.set(code, { code, text: String.fromCodePoint(code), score: null, reason: "", made: false });
   for (const [code, score, reason] of data.generated) {
@@ -59,7 +60,7 @@
     if (size) element.style.fontSize = size + "px";
     if (language) element.lang = language;
     element.append(layer("font", text, covered));
-    if (data.reference) element.append(layer("reference", text, referenceCovered));
+    if (references.length) element.append(layer("reference", text, references[against].covered));
     return element;
   }
 
@@ -75,7 +76,7 @@
       if (input.checked) choose(name, input.value); // a reload may bring back an earlier choice
     }
   }
-  if (!data.reference) $("view-choice").hidden = true;
+  if (!references.length) $("view-choice").hidden = true;
   if (!anyMade) $("tint-choice").hidden = true;
   $("tint").addEventListener("change", () => { root.dataset.tint = $("tint").checked ? "on" : "off"; });
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -121,19 +122,43 @@
   setTyped();
 
   // Texts
-  for (const sample of data.samples) {
-    const article = make("article", "sample");
-    const title = make("h3", "", sample.name);
-    title.append(make("span", "", sample.note));
-    const texts = make("div", "texts");
-    const large = make("div", "large"), small = make("div", "small");
-    large.append(stack(sample.large, 0, sample.lang));
-    small.append(stack(sample.small, 0, sample.lang));
-    texts.append(large, small);
-    article.append(title, texts);
-    $("samples").append(article);
+  function setSamples() {
+    $("samples").replaceChildren();
+    for (const sample of data.samples) {
+      const article = make("article", "sample");
+      const title = make("h3", "", sample.name);
+      title.append(make("span", "", sample.note));
+      const texts = make("div", "texts");
+      const large = make("div", "large"), small = make("div", "small");
+      large.append(stack(sample.large, 0, sample.lang));
+      small.append(stack(sample.small, 0, sample.lang));
+      texts.append(large, small);
+      article.append(title, texts);
+      $("samples").append(article);
+    }
+    if (data.unset) $("samples").append(make("p", "unset", data.unset));
   }
-  if (data.unset) $("samples").append(make("p", "unset", data.unset));
+  setSamples();
+
+  // What is compared with: one reference at a time
+  references.forEach((reference, index) => {
+    const option = make("option", "", reference.label);
+    option.value = index;
+    $("against").append(option);
+  });
+  $("against-choice").hidden = references.length < 2;
+  function compareWith(index) {
+    against = index;
+    $("against").value = index;
+    $("reference-name").textContent = references[index].label;
+    root.style.setProperty("--reference-font", '"Proof Reference ' + index + '"');
+    setTyped();
+    setSamples();
+    if (surface) { layOut(); inspect(); }
+  }
+  let surface = null;
+  $("against").addEventListener("change", () => compareWith(Number($("against").value)));
+  if (references.length) compareWith(0);
 
   // Marks, kept in this browser under the font's name; a glyph that changed loses its mark
   const STORE = "fontgen-proof:" + data.key;
@@ -163,7 +188,7 @@
 
   // Glyph grid: only the rows in sight exist
   const grid = $("grid");
-  const surface = make("div", "surface");
+  surface = make("div", "surface");
   grid.append(surface);
   let shown = [], at = 0, columns = 1, rowHeight = 100, cellSize = 72;
   const rows = new Map();
@@ -203,6 +228,10 @@
     const order = $("sort").value;
     const sign = order === "best" ? -1 : 1;
     shown.sort((a, b) => {
+      if (order === "reason" && a.reason !== b.reason) {
+        if (!a.reason || !b.reason) return a.reason ? -1 : 1;
+        return a.reason < b.reason ? -1 : 1;
+      }
       if (order !== "codepoint" && a.score !== b.score) {
         if (a.score === null) return 1;
         if (b.score === null) return -1;
@@ -338,12 +367,13 @@
     if (key in moves) select(at + moves[key]);
     else if (key in keys) { markShown(keys[key]); select(at + 1); }
     else if (key === "u") markShown("");
-    else if (key === " " && data.reference) flip();
+    else if (key === " " && references.length) flip();
     else return;
     event.preventDefault();
     event.stopPropagation();
   });
-  for (const id of ["scope", "sort"]) $(id).addEventListener("change", refill);
+  $("scope").addEventListener("change", refill);
+  $("sort").addEventListener("change", () => { shown = []; refill(); }); // begin at the first in the new order
   $("query").addEventListener("input", refill);
   $("size").addEventListener("input", layOut);
   $("filters").addEventListener("submit", (event) => { event.preventDefault(); grid.focus(); });
@@ -355,7 +385,8 @@
     const views = { 1: "font", 2: "reference", 3: "overlay" };
     if (event.key === "/") $("query").focus();
     else if (event.key === "?") $("help").showModal();
-    else if (event.key in views && data.reference) choose("view", views[event.key]);
+    else if (event.key in views && references.length) choose("view", views[event.key]);
+    else if (event.key === "c" && references.length > 1) compareWith((against + 1) % references.length);
     else if (event.key === "v") choose("direction", root.dataset.direction === "vertical" ? "horizontal" : "vertical");
     else if (event.key === "t" && anyMade) $("tint").click();
     else return;
