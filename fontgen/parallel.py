@@ -9,9 +9,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
+
+from fontgen.errors import WorkspaceError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,6 +69,7 @@ def parallel_map(
 
     A forkserver (or spawn) context is used, since forking a process that holds torch's threads can
     deadlock. Up to `few` items, and with one worker all, are done in this process. `chunk` items travel together.
+    Raises WorkspaceError when a worker is killed.
     """
     iterator = iter(items)
     first = list(islice(iterator, few))
@@ -84,5 +88,10 @@ def parallel_map(
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise WorkspaceError(
+            "a worker process was killed, most likely because memory ran out; close other programs and run the same "
+            "command again: finished work is kept"
+        ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 from tiny_build import make_project
 from torch.profiler import ProfilerActivity, profile
 
@@ -57,6 +59,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
         64,
     ),
     "bf16, channels first": ({}, {"batch_size": 8, "precision": "bf16", "channels_last": False}, 64),
+    "stacked attention, levels computed again": (
+        {"attention": (16,), "attention_layers": 2, "spectral_norm_generator": True},
+        {"batch_size": 4, "checkpoint_activations": True},
+        64,
+    ),
     "fp16, optimizers not fused": ({}, {"batch_size": 8, "precision": "fp16", "fused": False}, 64),
 }
 
@@ -111,6 +118,19 @@ def test_the_foretold_peak_is_the_measured_one_within_15_percent(case: str, devi
     measured = measured_peak(network, settings, size_px, where)
     print(f"{case} on {device}: foretold {foretold:,}, measured {measured:,}, {foretold / measured - 1:+.1%}")
     assert abs(foretold / measured - 1) < 0.15
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_the_perceptual_loss_is_foretold_too(tmp_path: Path, ending: str) -> None:
+    features = torchvision.models.vgg16(weights=None).features
+    tensors = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
+    path = tmp_path / f"vgg16.{ending}"
+    (torch.save if ending == "pth" else save_file)(tensors, path)
+    network, settings, size_px = networks_of("plain")
+    losses = LossSettings(perceptual=0.02, perceptual_weights=path)
+    settings = settings.model_copy(update={"losses": losses, "batch_size": 12})
+    foretold = foretell(network, settings, size_px, CPU).peak
+    assert abs(foretold / measured_peak(network, settings, size_px, CPU) - 1) < 0.15
 
 
 def test_the_parts_are_those_of_real_networks() -> None:

@@ -63,6 +63,16 @@ def _train_inputs(build: Build) -> Any:
     return [*given, weights] if weights else given
 
 
+def _continued_by(build: Build) -> Any:
+    """What an interrupted training must share with the one that goes on from it: all but how a step's pairs are split.
+
+    So a training that ran out of memory goes on with smaller batches.
+    """
+    network, settings, *rest = _train_inputs(build)
+    batch, passes = settings.pop("batch_size"), settings.pop("accumulate")
+    return [network, settings | {"pairs_a_step": batch * passes}, *rest]
+
+
 def _run_train(build: Build, folder: StageFolder) -> Outcome:
     from fontgen.zi2zi.header import read_metadata
     from fontgen.zi2zi.keeping import kept_checkpoints
@@ -70,7 +80,7 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
 
     recipe, pairs = build.recipe, PairSet.open(build.folder("pairs").path)
     total = recipe.train.total_steps(int((~pairs.held_out).sum()))
-    mark = fingerprint(build.marks["pairs"], _train_inputs(build))
+    mark = fingerprint(build.marks["pairs"], _continued_by(build))
     run = folder.path / RUN
     resume = (folder.path / STATE).exists() and run.exists() and read_json(run) == mark
     done = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fontgen.zi2zi import perceptual
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.probe import random_batches
 from fontgen.zi2zi.rehearsal import rehearsing
@@ -63,9 +65,12 @@ def foretell(network: NetworkSettings, settings: TrainSettings, size_px: int, de
     """
     # More forward passes than two take no more memory than two; a compiled step has no code of its own to run.
     settings = settings.model_copy(update={"accumulate": min(settings.accumulate, 2), "compile": "off"})
-    with rehearsing() as counter:
+    with rehearsing() as counter, _unread():
         networks = Networks(network, settings, size_px, device)
+        counter.peak = counter.now
         _make_moments(networks)
+        # Of the epochs to come, one in which every part of the losses is at work.
+        networks.balance.begin_epoch(settings.balance.category_freeze_epochs)
         batches = random_batches(settings.accumulate, settings.batch_size, size_px, device)
         networks.update(settings.balance.d_start, batches, settings.balance.instance_noise)
         peak = counter.peak
@@ -110,6 +115,17 @@ def fitting_batch(
         else:
             high = middle
     return (sizes[low - 1], effective // sizes[low - 1]) if low else None
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """The perceptual loss gets its network, but reads no weights into it: here they have no values."""
+    fill = perceptual._fill
+    perceptual._fill = lambda features, path: None
+    try:
+        yield
+    finally:
+        perceptual._fill = fill
 
 
 def _make_moments(networks: Networks) -> None:

@@ -24,6 +24,8 @@ on a CPU python and torch with their code (measured: 0.6 GB)."""
 USABLE = 0.95
 """The share of the rest that tensors can fill before an allocator runs out of pieces large enough. Rule of thumb."""
 
+NO_ATTENTION: dict[str, Any] = {"attention": (), "attention_up": ()}
+
 _NARROWER = 48
 """ngf and ndf that are advised where memory lacks; below it the drawing suffers. Rule of thumb."""
 
@@ -208,9 +210,8 @@ def room_for_tensors(device: torch.device, vram_bytes: int | None = None) -> tup
         return max(0, int(USABLE * (vram_bytes - CONTEXT_BYTES))), f"a card of {gb(vram_bytes)}"
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        # What torch holds without using it is ours to use.
-        spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(USABLE * (free + spare)), "free on this GPU"
+        # What torch holds in this process is this training's as well.
+        return int(USABLE * (free + torch.cuda.memory_reserved(device))), "free on this GPU"
     total = total_memory_gb()
     if total is None:
         return None, "unknown"
@@ -232,7 +233,7 @@ def _remedies(
         yield _remedy(change, network, settings, size_px, device, room, together[0], together[1] | one)
     if size_px > 256:
         try:
-            yield _remedy("a canvas of 256 px", network, settings, 256, device, room, {"attention": ()}, {})
+            yield _remedy("a canvas of 256 px", network, settings, 256, device, room, NO_ATTENTION, {})
         except RecipeError:
             return  # num_downs or other settings bound to this canvas
 
@@ -243,8 +244,8 @@ def _changes(network: NetworkSettings, settings: TrainSettings) -> Iterator[tupl
         yield 'precision = "bf16" (fp16 on cards without it)', {}, {"precision": "bf16"}
     if not settings.checkpoint_activations and settings.compile == "off":
         yield "checkpoint_activations = true (slower, same result)", {}, {"checkpoint_activations": True}
-    if network.attention:
-        yield "no attention", {"attention": ()}, {}
+    if network.attention or network.attention_up:
+        yield "no attention", NO_ATTENTION, {}
     if network.ngf > _NARROWER:
         ndf = min(network.ndf, _NARROWER)
         yield f"ngf {_NARROWER} and ndf {ndf}", {"ngf": _NARROWER, "ndf": ndf}, {}

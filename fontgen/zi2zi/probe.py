@@ -64,6 +64,7 @@ def time_steps(
     with repeatable(device):
         torch.manual_seed(settings.seed)
         networks = Networks(network, settings.model_copy(update={"accumulate": 1}), size_px, device)
+        networks.balance.begin_epoch(settings.balance.category_freeze_epochs)
         size = 1
         seconds = _mean_seconds(networks, kinds, size, size_px)
         larger = min(limit, max(1, int(_PROBE_SECONDS / max(seconds, 1e-6))))

@@ -34,6 +34,7 @@ from fontgen.zi2zi.metrics import METRICS, MetricsLog, Speed
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.plateau import Plateau
 from fontgen.zi2zi.settings import TrainSettings
+from fontgen.zi2zi.shortage import naming_what_fits
 from fontgen.zi2zi.step import Networks, learning_rates
 
 __all__ = ["BEST", "LATEST", "METRICS", "STATE", "TrainResult", "train"]
@@ -87,11 +88,12 @@ def train(
     `on_health(step, wrong, words)` runs when something begins to be wrong, or (`wrong` False) is over.
 
     Raises KeyboardInterrupt after saving when interrupted (SIGINT, SIGTERM); TrainingError when
-    training cannot go on; CheckpointError when the state in `folder` is damaged or of another
+    training cannot go on or memory runs out; CheckpointError when the state in `folder` is damaged or of another
     network; RecipeError for settings that do not go together.
     """
     where = resolve_device(device)
-    with repeatable(where):
+    size_px = pairs.canvas.size_px
+    with repeatable(where), naming_what_fits(network, settings, size_px, where, folder / STATE):
         run = _Run(
             pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample, on_evaluated, on_health
         )
@@ -196,6 +198,10 @@ class _Run:
         self.plateau.restore(state["plateau"])
         for line in self.log.cut(self.step):
             self.health.saw(line)
+        latest = self.folder / LATEST
+        if not latest.exists() or read_header(latest).step != self.step:
+            # The state is written first: the disk was full, or the process killed, between the two.
+            self._save_generator(LATEST)
 
     def run(self) -> TrainResult:
         self.speed = Speed(self.step)
