@@ -11,19 +11,33 @@ from fontgen.commands.options import FILE, json_option, save_json
 
 
 @click.command()
-@click.argument("expression", metavar="SET")
+@click.argument("expression", metavar="SET", required=False)
 @click.option("--missing-from", type=FILE, metavar="FONT", help="Only the characters that this font lacks.")
 @click.option("--in", "inside", type=FILE, metavar="FONT", help="Only the characters that this font has.")
+@click.option("--coverage", "as_coverage", is_flag=True, help="With --in: what the font has of all sets, or of SET.")
 @click.option("--list", "as_list", is_flag=True, help="Print the characters.")
 @json_option
 def charset(
-    expression: str, missing_from: Path | None, inside: Path | None, as_list: bool, json_file: Path | None
+    expression: str | None,
+    missing_from: Path | None,
+    inside: Path | None,
+    as_coverage: bool,
+    as_list: bool,
+    json_file: Path | None,
 ) -> None:
-    """Count the characters of a charset expression, by block.
+    """Count the characters of a charset expression, by block; or say what a font covers of every set.
 
     \b
     fontgen charset "big5 + jisx0208" --missing-from MyFont.ttf
+    fontgen charset --in MyFont.ttf --coverage --json coverage.json
     """
+    if as_coverage:
+        if inside is None or missing_from is not None or as_list:
+            raise click.UsageError("--coverage goes with --in FONT, and with neither --missing-from nor --list")
+        _coverage(expression, inside, json_file)
+        return
+    if expression is None:
+        raise click.UsageError("name a SET; or --in FONT --coverage, for what a font has of every set")
     from fontgen.charset import block_counts, parse_charset
     from fontgen.errors import codepoint_name
     from fontgen.fonts.face import FontRef, open_face
@@ -42,6 +56,17 @@ def charset(
     click.echo(f"{len(codepoints)} characters")
     for block, count in block_counts(codepoints).items():
         click.echo(f"  {count:>6}  {block}")
+
+
+def _coverage(expression: str | None, font: Path, json_file: Path | None) -> None:
+    from fontgen.charset import parse_charset
+    from fontgen.fonts.coverage import coverage, coverage_lines
+    from fontgen.fonts.face import FontRef, open_face
+
+    rows = coverage(open_face(FontRef.of(font)), {expression: parse_charset(expression)} if expression else None)
+    save_json(json_file, {"font": font.name, "sets": [row.to_json() for row in rows]})
+    for line in coverage_lines(rows):
+        click.echo(line)
 
 
 @click.command()
