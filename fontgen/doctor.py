@@ -53,6 +53,7 @@ _PACKAGES: dict[str, str] = {
     "skia-pathops": "",
     "uharfbuzz": "checking fonts",
     "opentype-sanitizer": "checking fonts",
+    "cffsubr": "subroutines in .otf files",
     "matplotlib": "loss curves",
     "brotli": "reading and writing WOFF2",
 }

@@ -17,6 +17,7 @@ from fontgen.fonts.blank import blank_base, widen_lines
 from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
 from fontgen.fonts.names import choose_names, collect_licences, write_names
 from fontgen.fonts.settings import FontSettings
+from fontgen.fonts.subroutines import subroutinized
 
 __all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "write_font"]
 
@@ -85,7 +86,8 @@ def assemble_formats(
             source = others[source_font] if source_font else None
             built[cff] = _build(opened, glyphs, settings, cff, keep_existing, source, list(others.values()))
         font, report = built[cff]
-        write_font(font, output)
+        shared = settings.subroutinize and output.suffix.lower() == ".otf"
+        write_font(subroutinized(font) if shared else font, output)
         reports.append(AssembleReport(**{**vars(report), "path": output}))
     return reports
 

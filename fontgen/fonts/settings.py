@@ -62,6 +62,8 @@ class FontSettings(Settings):
     """What goes into the `name` table."""
     units_per_em: int | None = Field(default=None, ge=16, le=16384)
     """Font units per em where no base font sets it (default 1000)."""
+    subroutinize: bool = True
+    """Write repeated strokes of CFF outlines once, in the .otf; a .woff2 is smaller without them."""
     timestamp: Annotated[datetime, AfterValidator(_in_utc)] | None = None
     """Date of the font (UTC); default: SOURCE_DATE_EPOCH, and without it the base font's own date."""
     conversion_error_em: float = Field(default=0.001, ge=0, le=0.01)
