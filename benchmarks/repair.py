@@ -1,9 +1,10 @@
 """How well glyphs are repaired, registered and judged: `python -m benchmarks.repair [--target FONT ...]`.
 
 Everything is measured on real fonts with mistakes of known place, seeded: hairlines 1-3 px wide at any
-angle, grey or white, partial or across the whole glyph, wherever there is ink (so also along and off the
-edge of strokes), pinholes, specks. A pixel counts as damaged when it changed by more than a quarter, as
-repaired when it is back within a quarter.
+angle, grey or white, partial or across the whole glyph, pinholes, specks. A pixel counts as damaged when it
+changed by more than a quarter of full ink, as repaired when it is back within a quarter. Where a hairline runs
+along or off a stroke's edge, with ink on one side only, it leaves a dent and no gap; such pixels are counted
+apart ("dents"), since nothing is left that says where the edge was. The IoU counts everything.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmarks.repair_damage import damage, is_dense
 from fontgen.canvas import Canvas
+from fontgen.files import write_json
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.calibrate import calibrate, calibration_sample
 from fontgen.glyphs.clean import clean_folder, clean_ink
@@ -30,48 +34,18 @@ from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.register import estimate_shift, shift_ink
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
+from fontgen.parallel import parallel_map
 
 Ink8 = NDArray[np.uint8]
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-CHANGED = 64
-"""A quarter of full ink."""
-
-
-def damage(ink8: Ink8, rng: np.random.Generator, *, faint: float = 0.6, bend_per_px: float = 0.0) -> Ink8:
-    """One or two hairlines, up to four pinholes and up to five specks on an (n, n) uint8 glyph.
-
-    Hairlines take `faint` to all of the ink away, and may be arcs of a curvature up to `bend_per_px`.
-    """
-    n = ink8.shape[0]
-    scale = n / 256
-    out = ink8 / np.float32(255)
-    y, x = np.mgrid[:n, :n].astype(np.float32)
-    inked = np.argwhere(ink8 > 127)
-    ground = np.argwhere(ndimage.maximum_filter(ink8, 11) == 0)
-
-    def disc(places: NDArray[np.intp], largest_px: float) -> NDArray[np.float32]:
-        row, col = places[rng.integers(len(places))] + rng.uniform(-0.5, 0.5, 2)
-        radius = rng.uniform(0.7, largest_px) * scale
-        cover: NDArray[np.float32] = np.clip(radius + 0.5 - np.hypot(x - col, y - row), 0, 1)
-        return cover
-
-    for _ in range(rng.integers(1, 3)):
-        row, col = inked[rng.integers(len(inked))]
-        angle, width, depth = rng.uniform(0, np.pi), rng.uniform(1, 3) * scale, rng.uniform(faint, 1)
-        half_length = rng.uniform(6, 30) * scale if rng.random() < 0.6 else n
-        along = (x - col) * np.cos(angle) + (y - row) * np.sin(angle)
-        across = (x - col) * np.sin(angle) - (y - row) * np.cos(angle)
-        if bend_per_px:
-            across += rng.uniform(-bend_per_px, bend_per_px) / 2 * along**2
-        line = np.clip(width / 2 + 0.5 - np.abs(across), 0, 1) * np.clip(half_length + 0.5 - np.abs(along), 0, 1)
-        out *= 1 - depth * line
-    for _ in range(rng.integers(0, 5)):
-        out *= 1 - disc(inked, 1.5) * rng.uniform(0.6, 1)
-    for _ in range(rng.integers(0, 6) if len(ground) else 0):
-        out = np.maximum(out, disc(ground, 1.8) * rng.uniform(0.4, 1))
-    damaged: Ink8 = np.rint(out * 255).astype(np.uint8)
-    return damaged
+RESULTS = Path(__file__).parent / "results" / "repair.json"
+DEBIAN = Path("/usr/share/fonts")
+GENUINE = {
+    "sans": "NotoSansCJK-Regular.ttc", "serif": "NotoSerifCJK-Regular.ttc",
+    "brush": "gkai00mp.ttf", "handwriting": "AoyagiKouzanT.ttf", "pen": "KleeOne-Regular.ttf",
+}  # fmt: skip
+"""Files of Debian's fonts-noto-cjk, fonts-arphic-gkai00mp, fonts-aoyagi-kouzan-t and fonts-klee."""
 
 
 def iou(a: Ink8, b: Ink8) -> float:
@@ -93,6 +67,12 @@ def median3(ink8: Ink8, _: Ink8) -> Ink8:
 def closing1(ink8: Ink8, _: Ink8) -> Ink8:
     out: Ink8 = ndimage.grey_closing(ink8, size=(3, 3))
     return out
+
+
+_GATE_PAIRS = 500
+"""At most this many pairs calibrate the gate, and as many others test it."""
+
+Figures = dict[str, Any]
 
 
 class Pairs:
@@ -120,40 +100,96 @@ class Pairs:
         return len(self.codepoints)
 
 
-def bench_clean(pairs: Pairs, seed: int) -> None:
-    settings = CleanSettings()
-    methods: dict[str, Callable[[Ink8, Ink8], Ink8]] = {
-        "unrepaired": lambda ink8, _: ink8,
-        "fontgen": lambda ink8, source: clean_ink(ink8, source, settings=settings).ink8,
-        "fontgen, no reference": lambda ink8, _: clean_ink(ink8, settings=settings).ink8,
-        "blur + threshold": blur_threshold,
-        "3x3 median": median3,
-        "grey closing r=1": closing1,
-    }
-    print(f"\n{pairs.name}: {len(pairs)} glyphs at {pairs.canvas.size_px} px")
-    print(f"{'':24}{'repaired':>9}{'IoU':>8}{'IoU p5':>8} | harm: {'IoU':>7}{'topology changed':>18}")
-    for name, method in methods.items():
-        rng = np.random.default_rng(seed)
-        damaged_px = repaired_px = topology_changed = 0
-        after, harm = [], []
-        for ink8, source in zip(pairs.targets, pairs.sources, strict=True):
-            damaged = damage(ink8, rng)
-            out = method(damaged, source)
-            hurt = np.abs(ink8.astype(int) - damaged) > CHANGED
-            damaged_px += int(hurt.sum())
-            repaired_px += int((hurt & (np.abs(ink8.astype(int) - out) <= CHANGED)).sum())
-            after.append(iou(ink8, out))
-            kept = method(ink8, source)
-            harm.append(iou(ink8, kept))
-            topology_changed += topology(ink8 > 127) != topology(kept > 127)
+_SETTINGS = CleanSettings()
+METHODS: dict[str, Callable[[Ink8, Ink8], Ink8]] = {
+    "unrepaired": lambda ink8, _: ink8,
+    "fontgen": lambda ink8, source: clean_ink(ink8, source, settings=_SETTINGS).ink8,
+    "fontgen, no reference": lambda ink8, _: clean_ink(ink8, settings=_SETTINGS).ink8,
+    "blur + threshold": blur_threshold,
+    "3x3 median": median3,
+    "grey closing r=1": closing1,
+}
+
+
+class _RepairJob:
+    """Picklable: damages one glyph in its own way each round, repairs it by every method, and counts."""
+
+    def __init__(self, pairs: Pairs, seed: int) -> None:
+        self.pairs, self.seed = pairs, seed
+
+    def __call__(self, item: tuple[int, int]) -> dict[str, tuple[float, ...]]:
+        index, number = item
+        truth, source = self.pairs.targets[index], self.pairs.sources[index]
+        damaged = damage(truth, np.random.default_rng([self.seed, number, self.pairs.codepoints[index]]))
+        found = {}
+        for name, method in METHODS.items():
+            out = method(damaged.ink8, source)
+            back = damaged.repaired(truth, out)
+            found[name] = (
+                int(damaged.defect.sum()), int((damaged.defect & back).sum()),
+                int(damaged.dent.sum()), int((damaged.dent & back).sum()), iou(truth, out),
+            )  # fmt: skip
+        return found
+
+
+def bench_clean(pairs: Pairs, seed: int, glyphs: int) -> Figures:
+    """Injected damage, at least `glyphs` damaged glyphs, every method."""
+    items = [(i, number) for number in range(-(-glyphs // len(pairs))) for i in range(len(pairs))]
+    found = list(parallel_map(_RepairJob(pairs, seed), items))
+    figures: Figures = {"glyphs": len(items)}
+    print(f"\n{pairs.name}: {len(items)} damaged glyphs ({len(pairs)} characters) at {pairs.canvas.size_px} px")
+    print(f"{'':24}{'repaired':>9}{'dents':>8}{'IoU':>8}{'IoU p5':>8}")
+    for name in METHODS:
+        defect, mended, dent, undented, _ = np.sum([one[name] for one in found], axis=0)
+        overlap = [one[name][4] for one in found]
+        figures[name] = {
+            "repaired": mended / defect, "dents_repaired": undented / max(dent, 1),
+            "iou": float(np.mean(overlap)), "iou_p5": float(np.quantile(overlap, 0.05)),
+            "defect_px": int(defect), "dent_px": int(dent),
+        }  # fmt: skip
+        shown = figures[name]
         print(
-            f"{name:24}{repaired_px / damaged_px:9.2%}{np.mean(after):8.4f}{np.quantile(after, 0.05):8.4f} |"
-            f"       {np.mean(harm):.5f}{topology_changed / len(pairs):17.2%}",
+            f"{name:24}{shown['repaired']:9.2%}{shown['dents_repaired']:8.1%}{shown['iou']:8.4f}{shown['iou_p5']:8.4f}",
             flush=True,
         )
+    return figures
 
 
-def bench_register(pairs: Pairs, seed: int, sets: int = 8, size: int = 50) -> None:
+class _HarmJob:
+    """Picklable: cleans one undamaged glyph; (IoU, components and holes unchanged) by method."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.pairs = pairs
+
+    def __call__(self, index: int) -> dict[str, tuple[float, bool]]:
+        truth, source = self.pairs.targets[index], self.pairs.sources[index]
+        before = topology(truth > 127)
+        kept = {name: method(truth, source) for name, method in METHODS.items()}
+        return {name: (iou(truth, out), topology(out > 127) == before) for name, out in kept.items()}
+
+
+def bench_harm(pairs: Pairs) -> Figures:
+    """What cleaning does to sound glyphs; characters of more than 20 strokes apart."""
+    found = list(parallel_map(_HarmJob(pairs), range(len(pairs))))
+    dense = np.array([is_dense(codepoint) for codepoint in pairs.codepoints])
+    figures: Figures = {}
+    print(f"\n{pairs.name}: harm to {len(pairs)} sound glyphs, {dense.sum()} of them dense")
+    print(f"{'':24}{'IoU':>9}{'unchanged':>11} | {'dense: IoU':>10}{'unchanged':>11}")
+    for name in METHODS:
+        overlap, same = (np.array(values) for values in zip(*(one[name] for one in found), strict=True))
+        parts = {}
+        for label, mask in (("all", np.ones(len(pairs), bool)), ("dense", dense)):
+            if mask.any():
+                parts[label] = {
+                    "glyphs": int(mask.sum()), "iou": float(overlap[mask].mean()), "unchanged": float(same[mask].mean())
+                }  # fmt: skip
+        figures[name] = parts
+        rest = f"{parts['dense']['iou']:10.5f}{parts['dense']['unchanged']:11.2%}" if "dense" in parts else ""
+        print(f"{name:24}{parts['all']['iou']:9.5f}{parts['all']['unchanged']:11.2%} | {rest}", flush=True)
+    return figures
+
+
+def bench_register(pairs: Pairs, seed: int, sets: int = 8, size: int = 50) -> Figures:
     rng = np.random.default_rng(seed)
     recovered: list[float] = []
     absolute: list[float] = []
@@ -187,12 +223,16 @@ def bench_register(pairs: Pairs, seed: int, sets: int = 8, size: int = 50) -> No
         f"{np.median(absolute):.3f} median, {np.max(absolute):.3f} worst, "
         f"inside the 95 % interval {covered / 2 / sets:.0%}"
     )
+    return {
+        "recovered_median_px": float(np.median(recovered)), "recovered_worst_px": float(np.max(recovered)),
+        "offset_median_px": float(np.median(absolute)), "offset_worst_px": float(np.max(absolute)),
+    }  # fmt: skip
 
 
-def bench_gate(pairs: Pairs, seed: int) -> None:
+def bench_gate(pairs: Pairs, seed: int) -> Figures:
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pairs))
-    train, test = order[: len(order) // 2], order[len(order) // 2 :]
+    train, test = order[: len(order) // 2][:_GATE_PAIRS], order[len(order) // 2 :][:_GATE_PAIRS]
     model = calibrate_gate(pairs.sources[train], pairs.targets[train], seed=seed)
     flat = ndimage.uniform_filter(pairs.targets.astype(np.float32), (0, 8, 8))[:, 4::8, 4::8].reshape(len(pairs), -1)
     flat -= flat.mean(axis=0)
@@ -219,22 +259,23 @@ def bench_gate(pairs: Pairs, seed: int) -> None:
             count(
                 "component erased", score(model, source, np.where(gone, 0, pairs.targets[i]).astype(np.uint8)).suspect
             )
-    print(
-        "gate, calibrated on the other half: " + ", ".join(f"{k} {a / max(b, 1):.1%}" for k, (a, b) in counts.items())
-    )
+    figures = {name: a / max(b, 1) for name, (a, b) in counts.items()}
+    print(f"gate, calibrated on {len(train)} others: " + ", ".join(f"{k} {v:.1%}" for k, v in figures.items()))
+    return {**figures, "pairs": len(train), "glyphs": len(test)}
 
 
-def bench_speed(pairs: Pairs, seed: int) -> None:
+def bench_speed(pairs: Pairs, seed: int) -> Figures:
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for folder, images in (
-            ("source", pairs.sources), ("target", pairs.targets), ("image", [damage(x, rng) for x in pairs.targets])
-        ):  # fmt: skip
+        damaged = [damage(ink8, rng).ink8 for ink8 in pairs.targets]
+        for folder, images in (("source", pairs.sources), ("target", pairs.targets), ("image", damaged)):
             for codepoint, ink8 in zip(pairs.codepoints, images, strict=True):
                 write_ink(root / folder / image_name(codepoint), ink8)
             write_manifest(root / folder, pairs.canvas, {c: {} for c in pairs.codepoints})
         opened = {name: ImageFolder.open(root / name) for name in ("source", "target", "image")}
+        begun = time.perf_counter()
+        clean_folder(opened["target"], root / "sound", opened["source"], settings=CleanSettings())
         started = time.perf_counter()
         clean_folder(opened["image"], root / "out", opened["source"], settings=CleanSettings())
         cleaned = time.perf_counter()
@@ -242,28 +283,63 @@ def bench_speed(pairs: Pairs, seed: int) -> None:
         calibrated = time.perf_counter()
         gate_folder(opened["image"], opened["source"], settings=GateSettings(), model=model)
         done = time.perf_counter()
+    figures = {
+        "clean_sound_per_s": len(pairs) / (started - begun), "clean_damaged_per_s": len(pairs) / (cleaned - started),
+        "gate_per_s": len(pairs) / (done - calibrated), "gate_calibration_s": calibrated - cleaned,
+    }  # fmt: skip
     print(
-        f"speed, folders, all cores: clean {len(pairs) / (cleaned - started):.0f} glyphs/s, "
-        f"gate {len(pairs) / (done - calibrated):.0f} glyphs/s; "
-        f"gate calibration on 100 pairs {calibrated - cleaned:.1f} s"
+        f"speed, folders, all cores: clean {figures['clean_sound_per_s']:.0f} sound and "
+        f"{figures['clean_damaged_per_s']:.0f} damaged glyphs/s, gate {figures['gate_per_s']:.0f} glyphs/s; "
+        f"gate calibration on 100 pairs {figures['gate_calibration_s']:.1f} s"
     )
+    return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, default=FIXTURES / "noto-sans-jp-bold.ttf")
     parser.add_argument("--target", type=Path, nargs="+", default=[FIXTURES / "zen-maru-gothic-bold.ttf"])
-    parser.add_argument("--count", type=int, default=200, help="glyphs a font")
+    parser.add_argument("--genuine", type=Path, nargs="*", help="fonts to do no harm to; default: Debian's, if there")
+    parser.add_argument("--count", type=int, default=700, help="characters a font")
+    parser.add_argument("--glyphs", type=int, default=2000, help="damaged glyphs a font: characters are taken again")
     parser.add_argument("--size", type=int, default=256, help="canvas, px")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=("clean", "register", "gate", "speed"))
+    parser.add_argument("--only", nargs="+", choices=("clean", "harm", "register", "gate", "speed"))
+    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file to write")
     options = parser.parse_args()
-    parts = {"clean": bench_clean, "register": bench_register, "gate": bench_gate, "speed": bench_speed}
+    figures: Figures = {"size_px": options.size, "seed": options.seed, "source": options.source.name}
+
+    def wanted(name: str) -> bool:
+        return options.only is None or name in options.only
+
+    parts: dict[str, Callable[[Pairs], Figures]] = {
+        "clean": lambda pairs: bench_clean(pairs, options.seed, options.glyphs),
+        "register": lambda pairs: bench_register(pairs, options.seed),
+        "gate": lambda pairs: bench_gate(pairs, options.seed),
+        "speed": lambda pairs: bench_speed(pairs, options.seed),
+    }
     for target in options.target:
-        pairs = Pairs(options.source, target, options.count, options.size, options.seed)
-        for name, part in parts.items():
-            if options.only is None or name in options.only:
-                part(pairs, options.seed)
+        if any(wanted(name) for name in parts):
+            pairs = Pairs(options.source, target, options.count, options.size, options.seed)
+            figures[pairs.name] = {name: part(pairs) for name, part in parts.items() if wanted(name)}
+    if wanted("harm"):
+        for target in genuine_fonts(options.genuine):
+            pairs = Pairs(options.source, target, options.count, options.size, options.seed)
+            figures.setdefault(pairs.name, {})["harm"] = bench_harm(pairs)
+    write_json(options.results, figures)
+
+
+def genuine_fonts(chosen: list[Path] | None) -> list[Path]:
+    """The fonts given, else one of each kind of Debian's packages, as far as they are installed."""
+    if chosen is not None:
+        return chosen
+    found = []
+    for kind, name in GENUINE.items():
+        paths = sorted(DEBIAN.rglob(name)) if DEBIAN.exists() else []
+        if not paths:
+            print(f"harm: no {kind} font ({name}) in {DEBIAN}; install its package, or give fonts with --genuine")
+        found += paths[:1]
+    return found
 
 
 if __name__ == "__main__":

@@ -20,14 +20,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.repair import CHANGED, FIXTURES, Pairs, damage
+from benchmarks.repair import FIXTURES, Pairs
+from benchmarks.repair_damage import CHANGED, damage
 from fontgen.glyphs import clean_weights
 from fontgen.glyphs.clean_gaps import MEASURES, find_gaps, source_evidence
 from fontgen.glyphs.clean_settings import CleanSettings
 
 Floats = NDArray[np.float64]
-_HIDDEN = (24, 12)
-_EPOCHS = 80
+_HIDDEN = clean_weights.HIDDEN
+_EPOCHS = 40
 _JITTER = 0.2
 """Standard deviations of noise on the measures, so that a glyph unlike all of these is judged smoothly."""
 
@@ -37,9 +38,8 @@ def samples(pairs: Pairs, seed: int) -> tuple[Floats, NDArray[np.bool_], Floats]
     rng = np.random.default_rng(seed)
     rows: list[tuple[Floats, NDArray[np.bool_], Floats]] = []
     for i, (ink8, source) in enumerate(zip(pairs.targets, pairs.sources, strict=True)):
-        images = [ink8]
-        if i % 2:
-            images.append(damage(ink8, rng) if i % 4 == 1 else damage(ink8, rng, faint=0.4, bend_per_px=1 / 120))
+        bent = {"faint": 0.4, "bend_per_px": 1 / 120} if i % 4 == 3 else {}
+        images = [ink8, damage(ink8, rng, **bent).ink8]
         for image in images:
             gaps = find_gaps(image, CleanSettings().gap_px)
             if not len(gaps):

@@ -26,6 +26,12 @@ DESIGN_SIZE_PX = 256
 _MIN_DEPTH = 48
 """A dip of the ink below this (of 255) is antialiasing noise rather than a gap."""
 
+_WHITE = 0.01
+"""Ink below this is white: a gap two px wide that never gets there is grey, as no counter is."""
+
+_RAIL, _RAIL_WIDTH_PX = 0.6, 1.2
+"""From this share of ink beside both continuations on, a gap up to so wide (px) lies along an outline."""
+
 _REACH_PX = 40
 """How far along the normal the ink beside a gap is followed."""
 
@@ -44,7 +50,8 @@ _WINDOW, _SHIFT = 10, 4
 MEASURES = (
     "length", "width", "log_mass", "depth", "slenderness", "thickness", "uneven",
     "flank_low", "flank_high", "flank_far", "run_short", "run_long", "end_low", "end_high",
-    "corner_low", "corner_high", "line_ink", "line_gap", "stroke",
+    "corner_low", "corner_high", "line_ink", "line_gap", "core_mean", "core_low",
+    "rail_low", "rail_high", "grey", "stroke",
 )  # fmt: skip
 REFERENCE_MEASURES = ("source_mean", "source_low", "source_high", "source_shift", "source_misfit", "source_gap")
 
@@ -125,10 +132,21 @@ def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
         [
             *(length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven),
             *(*around[:3], around[3] * scale / stroke, around[4] * scale / stroke, *around[5:]),
+            np.log(np.maximum(1 - depth, _WHITE)),
             np.full(count, stroke / scale),
         ]
     )
     return gaps
+
+
+def lies_along_an_outline(gaps: Gaps) -> NDArray[np.bool_]:
+    """(k,) bool: narrow gaps whose one side is the straight edge of a stroke that goes on beyond both ends.
+
+    So lie two strokes that nearly touch, as in the T joints of some sans serifs, but hardly ever a hairline.
+    """
+    width, low, high = (gaps.measures[:, MEASURES.index(name)] for name in ("width", "rail_low", "rail_high"))
+    along: NDArray[np.bool_] = (high > _RAIL) & (low < 0.2) & (width < _RAIL_WIDTH_PX)
+    return along
 
 
 def _surroundings(ink8: Ink8, gaps: Gaps, dip: Ink8, scale: float) -> list[Floats]:
@@ -175,9 +193,16 @@ def _surroundings(ink8: Ink8, gaps: Gaps, dip: Ink8, scale: float) -> list[Float
     grounds = sample(gaps.closed, ahead, np.zeros((1, 1, 1))) / 255
     line_ink = grounds.sum(axis=(1, 2))
     line_gap = (dips * grounds).sum(axis=(1, 2)) / (line_ink + 3)
+    middle = gaps.length[:, None, None] * np.linspace(-0.45, 0.45, 9)[:, None]
+    core = sample(dip, middle, np.array([-0.75, 0.0, 0.75]) * scale).max(axis=2) / 255
+    # a counter often lies along a stroke whose edge runs straight on beyond it; a hairline hardly ever does
+    on = end[:, :, None] + sides[:, None] * np.arange(2.0, 7.0) * scale
+    open_ = 1 - sample(ink8, on, np.zeros((1, 1, 1))).mean(axis=2) / 255
+    rails = (sample(ink8, on[:, None], beside[:, :, :1, None]).mean(axis=3) / 255 * open_[:, None]).min(axis=2)
     return [
         flanks.min(axis=1), flanks.max(axis=1), far.min(axis=1), runs.min(axis=1), runs.max(axis=1),
         ends.min(axis=1), ends.max(axis=1), disc.min(axis=1), disc.max(axis=1), line_ink / _LINE_PX, line_gap,
+        core.mean(axis=1), core.min(axis=1), rails.min(axis=1), rails.max(axis=1),
     ]  # fmt: skip
 
 
@@ -186,9 +211,11 @@ def cells(ink8: Ink8) -> tuple[NDArray[np.float32], int]:
     n = ink8.shape[0]
     step = max(1, n // _CELLS)
     side = -(-n // step)
-    padded = np.zeros((side * step, side * step), np.float32)
+    padded = np.zeros((side * step, side * step), np.uint8)
     padded[:n, :n] = ink8
-    grid: NDArray[np.float32] = padded.reshape(side, step, side, step).mean(axis=(1, 3)) / np.float32(255)
+    rows = sum((padded[offset::step].astype(np.uint32) for offset in range(1, step)), padded[::step].astype(np.uint32))
+    total = sum((rows[:, offset::step] for offset in range(1, step)), rows[:, ::step])
+    grid: NDArray[np.float32] = total.astype(np.float32) / np.float32(255 * step * step)
     return grid, step
 
 

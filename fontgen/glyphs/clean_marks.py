@@ -29,6 +29,10 @@ _RAGGED_SHARE = 0.12
 """Pixels that a 3x3 median flips, per edge pixel. Outlines of real fonts stay below 0.06."""
 
 
+_CRUMB_PX = 2.0
+"""Loose ink nearer than this (px at 256 px) to other ink is left alone."""
+
+
 def veil(ink8: Ink8) -> Mask:
     """(n, n) bool: faint ink that no edge explains."""
     if not ((ink8 > 0) & (ink8 < _FAINT)).any():
@@ -76,9 +80,16 @@ def specks(
         mask = labels[window] == number
         foreign = near_source is not None and not near_source[window][mask].any()
         limit = min(speck_px * scale, 0.6 * stroke_px) * (1.6 if foreign else 1.0)
-        if extent <= limit:
+        if extent <= limit and not _beside_ink(labels, number, window, max(1, round(_CRUMB_PX * scale))):
             found.append((mask, window))
     return found
+
+
+def _beside_ink(labels: NDArray[np.int32], number: int, window: tuple[slice, slice], reach_px: int) -> bool:
+    """Whether a speck lies so near to other ink that it may be the end of a stroke which a brush left broken."""
+    around = tuple(slice(max(side.start - reach_px, 0), side.stop + reach_px) for side in window)
+    other = labels[around[0], around[1]]
+    return bool(((other > 0) & (other != number) & dilate(other == number, reach_px)).any())
 
 
 def smooth_edges(ink8: Ink8) -> Ink8 | None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fontgen.errors import GlyphError, ImageError, codepoint_name
 from fontgen.glyphs import gate_features as features
 from fontgen.glyphs.clean_morphology import require_dark_on_light
-from fontgen.glyphs.gate_features import NAMES, Floats, Ink8
-from fontgen.glyphs.gate_model import MIN_PAIRS, GateModel, fit_gate, fixed_model
+from fontgen.glyphs.gate_features import Floats, Ink8
+from fontgen.glyphs.gate_model import MIN_PAIRS, NAMES, GateModel, fit_gate, fixed_model
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.register import spread_sample
 from fontgen.glyphs.store import ImageFolder
@@ -80,26 +81,29 @@ def score(model: GateModel, source: Ink8, generated: Ink8) -> GateScore:
     if not (source >= 128).any():
         return GateScore(0.0, True, "the source glyph is blank: nothing to compare with")
     a, b = features.sketch(source), features.sketch(generated)
-    measures = features.compare(a, b, model.kernel, model.noise)
+    measures, where = model.measures(a, b)
     odds = float(model.log_odds(measures[None])[0]) - model.threshold
     value = float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
     if odds >= 0:
         return GateScore(value, False)
-    return GateScore(value, True, _reason(model, measures, features.residual(a, b, model.kernel, model.noise), a, b))
+    return GateScore(value, True, _reason(model, measures, where, a, b))
 
 
 def _reason(
-    model: GateModel, measures: Floats, residual: Floats, source: features.Sketch, image: features.Sketch
+    model: GateModel, measures: Floats, where: NDArray[np.float32], source: features.Sketch, image: features.Sketch
 ) -> str:
     z = dict(zip(NAMES, (measures - model.centre) / model.spread, strict=True))
+    residual = features.residual(source, image, model.kernel, model.noise)
     parts = []
     if (np.abs(residual) > _STRIKING).mean() > _MANY_CELLS:
         parts.append("differs from the source all over, like another character")
     else:
-        if z["missing_max"] > _STRIKING or z["residual_low"] > _STRIKING:
-            parts.append(f"ink is missing {_place(residual.argmin())}")
-        if z["extra_max"] > _STRIKING or z["residual_high"] > _STRIKING:
-            parts.append(f"ink that the source lacks {_place(residual.argmax())}")
+        if max(z["gone_max"], z["missing_max"], z["residual_low"]) > _STRIKING:
+            gone = where[0].argmax() if z["gone_max"] > _STRIKING else residual.argmin()
+            parts.append(f"ink is missing {_place(gone)}")
+        if max(z["put_max"], z["extra_max"], z["residual_high"]) > _STRIKING:
+            put = where[1].argmax() if z["put_max"] > _STRIKING else residual.argmax()
+            parts.append(f"ink that the source lacks {_place(put)}")
     if z["components_off"] > _STRIKING:
         parts.append(f"{image.components} separate parts where the source has {source.components}")
     if z["holes_off"] > _STRIKING:

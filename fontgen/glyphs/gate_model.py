@@ -14,6 +14,10 @@ from fontgen.errors import ImageError
 from fontgen.glyphs import gate_features as features
 from fontgen.glyphs.clean_morphology import EIGHT, dilate_square
 from fontgen.glyphs.gate_features import Floats, Ink8, Sketch
+from fontgen.glyphs.gate_local import LOCAL_NAMES, LocalJudge, Made, fit_local, local_measures
+
+NAMES = (*features.NAMES, *LOCAL_NAMES)
+"""All measures of a glyph, in order."""
 
 MIN_PAIRS = 20
 """Fewer genuine pairs say nothing about a font's spread."""
@@ -22,7 +26,8 @@ _CLIP = 8.0
 """Standardised measures are clipped here: beyond it all are equally impossible."""
 
 _RIDGE = 2e-3
-_SMALLEST_PART = 0.02
+_ERASED_A_GLYPH = 2
+_SMALLEST_PART = 0.015
 """A component with less of the ink than this is not erased as a made-up mistake: it may be dust."""
 
 _DISTRUSTED_SHARE = 0.1
@@ -38,6 +43,7 @@ class GateModel:
 
     kernel: Floats
     noise: Floats
+    judge: LocalJudge
     centre: Floats
     spread: Floats
     """Of the measures over genuine pairs."""
@@ -54,14 +60,21 @@ class GateModel:
     def to_json(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name).tolist() for name in ("kernel", "noise", "centre", "spread", "weights")}
         return {
-            **arrays, "threshold": self.threshold, "pass_rate": self.pass_rate, "num_pairs": self.num_pairs,
+            **arrays, "judge": self.judge.to_json(),
+            "threshold": self.threshold, "pass_rate": self.pass_rate, "num_pairs": self.num_pairs,
             "basis": self.basis, "figures": dict(self.figures),
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GateModel:
         arrays = {name: np.array(data[name]) for name in ("kernel", "noise", "centre", "spread", "weights")}
-        return cls(**{**data, **arrays})
+        return cls(**{**data, **arrays, "judge": LocalJudge.from_json(data["judge"])})
+
+    def measures(self, source: Sketch, image: Sketch) -> tuple[Floats, NDArray[np.float32]]:
+        """(len(NAMES),) measures, and the (2, COARSE, COARSE) log odds that ink is gone or put in."""
+        where = self.judge.log_odds(source, image)
+        whole = features.compare(source, image, self.kernel, self.noise)
+        return np.concatenate([whole, local_measures(where)]), where
 
     def log_odds(self, measures: Floats) -> Floats:
         """(k, len(NAMES)) -> (k,): how much more like a genuine glyph than like a mistake."""
@@ -89,26 +102,35 @@ def fit_gate(
     rng = np.random.default_rng(seed)
     sources, targets = [features.sketch(x) for x in source], [features.sketch(x) for x in target]
     kernel, noise = features.fit_style(sources, targets)
-    genuine = np.array([features.compare(s, t, kernel, noise) for s, t in zip(sources, targets, strict=True)])
-    mistakes = _mistakes(sources, targets, target, kernel, noise, rng)
+    made = make_mistakes(targets, target, rng)
+    owner = np.array([mistake.pair for mistake in made], dtype=np.intp)
+    kind = np.array([mistake.kind for mistake in made])
+    images = [*((i, image) for i, image in enumerate(targets)), *((m.pair, m.image) for m in made)]
+    whole = np.array([features.compare(sources[i], image, kernel, noise) for i, image in images])
+    # what a judge says of pairs that it was taught on is worth nothing: each half is seen by the other's judge
+    fold = rng.permutation(len(source)) % 2
+    judges = [fit_local(sources, targets, made, fold != number, rng) for number in (0, 1)]
+    local = np.array([local_measures(judges[fold[i]].log_odds(sources[i], image)) for i, image in images])
+    measures = np.column_stack([whole, local])
+    genuine, mistaken = measures[: len(source)], measures[len(source) :]
     centre = np.median(genuine, axis=0)
     spread = np.maximum(genuine.std(axis=0), 1e-3)
 
     def standard(values: Floats) -> Floats:
         return _terms((values - centre) / spread)
 
-    fold = rng.permutation(len(source)) % 2
     held_out = np.empty(len(source))
     caught: dict[str, list[Floats]] = {name: [] for name, _ in _MISTAKES}
     for number in (0, 1):
         weights = _fit_weights(
             standard(genuine[fold != number]),
-            {name: standard(values[fold[owner] != number]) for name, (values, owner) in mistakes.items()},
+            {name: standard(mistaken[(kind == name) & (fold[owner] != number)]) for name in caught},
         )
         held_out[fold == number] = standard(genuine[fold == number]) @ weights
-        for name, (values, owner) in mistakes.items():
-            caught[name].append(standard(values[fold[owner] == number]) @ weights)
-    drawn = {name: standard(values) for name, (values, _) in mistakes.items()}
+        for name in caught:
+            caught[name].append(standard(mistaken[(kind == name) & (fold[owner] == number)]) @ weights)
+    drawn = {name: standard(mistaken[kind == name]) for name in caught}
+    trusted = np.ones(len(source), bool)
     if outlier_spread is None:
         weights = _fit_weights(standard(genuine), drawn)
         threshold = float(np.quantile(held_out, 1 - pass_rate))
@@ -119,13 +141,14 @@ def fit_gate(
         odds = standard(genuine) @ weights
         middle = np.median(odds)
         threshold = float(middle - outlier_spread * 1.4826 * np.median(np.abs(odds - middle)))
+    judge = fit_local(sources, targets, made, trusted, rng)
     figures = {
         name: round(float((np.concatenate(caught_odds) < threshold).mean()), 4)
         for name, caught_odds in caught.items()
         if sum(map(len, caught_odds))
     }
     return GateModel(
-        kernel, noise, centre, spread, weights, threshold, pass_rate, len(source),
+        kernel, noise, judge, centre, spread, weights, threshold, pass_rate, len(source),
         "genuine pairs" if outlier_spread is None else "the batch itself", figures,
     )  # fmt: skip
 
@@ -140,14 +163,15 @@ def fixed_model() -> GateModel:
     size = features.KERNEL**2
     kernel = np.zeros(size + 1)
     kernel[size // 2] = 1.0
-    count = len(features.NAMES)
+    count = len(NAMES)
     weights = np.zeros(3 * count + 1)
-    weights[features.NAMES.index("cosine")] = -10.0
-    weights[features.NAMES.index("missing_mean")] = -1.0
-    weights[features.NAMES.index("extra_mean")] = -1.0
+    weights[NAMES.index("cosine")] = -10.0
+    weights[NAMES.index("missing_mean")] = -1.0
+    weights[NAMES.index("extra_mean")] = -1.0
     return GateModel(
-        kernel, np.array([0.02, 0.2, 0.05]), np.zeros(count), np.ones(count), weights, -6.6, 0.97, 0, "fixed rule", {}
-    )
+        kernel, np.array([0.02, 0.2, 0.05]), LocalJudge.blank(), np.zeros(count), np.ones(count), weights,
+        -6.6, 0.97, 0, "fixed rule", {},
+    )  # fmt: skip
 
 
 def _fit_weights(genuine: Floats, mistakes: Mapping[str, Floats]) -> Floats:
@@ -170,45 +194,37 @@ def _fit_weights(genuine: Floats, mistakes: Mapping[str, Floats]) -> Floats:
     return fitted
 
 
-def _mistakes(
-    sources: list[Sketch], targets: list[Sketch], target: Sequence[Ink8] | Ink8,
-    kernel: Floats, noise: Floats, rng: np.random.Generator,
-) -> dict[str, tuple[Floats, NDArray[np.intp]]]:  # fmt: skip
-    """Measures of made-up mistakes by kind, and the pair that each was made from."""
+def make_mistakes(targets: Sequence[Sketch], target: Sequence[Ink8] | Ink8, rng: np.random.Generator) -> list[Made]:
+    """Other characters, erased parts and parts of others put in, from genuine images and their sketches."""
     count = len(targets)
     coarse = np.stack([t.coarse.ravel() for t in targets])
     coarse = coarse - coarse.mean(axis=0)
     coarse /= np.maximum(np.linalg.norm(coarse, axis=1, keepdims=True), 1e-9)
     likeness = coarse @ coarse.T
     np.fill_diagonal(likeness, -2)
-    made: dict[str, list[tuple[int, Sketch]]] = {name: [] for name, _ in _MISTAKES}
+    made: list[Made] = []
     for i in range(count):
-        made["wrong"].append((i, targets[(i + int(rng.integers(1, count))) % count]))
-        made["alike"].append((i, targets[int(likeness[i].argmax())]))
-        part = _random_part(target[i], rng)
-        if part is not None:
-            made["erased"].append((i, features.sketch(np.where(part, 0, target[i]).astype(np.uint8))))
+        made.append(Made("wrong", i, targets[(i + int(rng.integers(1, count))) % count]))
+        made.append(Made("alike", i, targets[int(likeness[i].argmax())]))
+        for part in _random_parts(target[i], _ERASED_A_GLYPH, rng):
+            made.append(Made("erased", i, features.sketch(np.where(part, 0, target[i]).astype(np.uint8))))
         other = int(rng.integers(count))
-        part = _random_part(target[other], rng)
-        if part is not None and other != i:
-            made["added"].append((i, features.sketch(np.maximum(target[i], np.where(part, target[other], 0)))))
-    size = len(features.NAMES)
-    return {
-        name: (
-            np.array([features.compare(sources[i], image, kernel, noise) for i, image in items]).reshape(-1, size),
-            np.array([i for i, _ in items], dtype=np.intp),
-        )
-        for name, items in made.items()
-    }
+        if other != i:
+            for part in _random_parts(target[other], 1, rng):
+                image = np.maximum(target[i], np.where(part, target[other], 0))
+                made.append(Made("added", i, features.sketch(image)))
+    return made
 
 
-def _random_part(ink8: Ink8, rng: np.random.Generator) -> NDArray[np.bool_] | None:
-    """One of several components of some size, with its grey fringe; None when the glyph is in one piece."""
+def _random_parts(ink8: Ink8, most: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """Some of several components of some size, with their grey fringe; none when the glyph is in one piece."""
     labels, count = ndimage.label(ink8 >= 128, EIGHT)
     area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     large = np.flatnonzero(area > _SMALLEST_PART * area.sum()) + 1
     if len(large) < 2:
-        return None
-    chosen = labels == rng.choice(large)
-    part: NDArray[np.bool_] = dilate_square(dilate_square(chosen)) & ((labels == 0) | chosen)
-    return part
+        return []
+    parts = []
+    for number in rng.permutation(large)[:most]:
+        chosen = labels == number
+        parts.append(dilate_square(dilate_square(chosen)) & ((labels == 0) | chosen))
+    return parts
