@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from tiny_pairs import bar_pairs
 
 from fontgen.canvas import Canvas, Placement
 from fontgen.cli import main
-from fontgen.errors import RecipeError
+from fontgen.errors import RecipeError, TrainingError
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.render import render_ink
@@ -23,11 +25,12 @@ from fontgen.glyphs.store import ImageFolder, write_ink
 from fontgen.pipeline import make_build, run
 from fontgen.recipe import load_recipe
 from fontgen.talk import Talk
-from fontgen.zi2zi.checkpoint import load_generator
+from fontgen.zi2zi.checkpoint import load_generator, load_state
 from fontgen.zi2zi.data import to_ink8, to_network
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.infer import infer_images, style_vector
-from fontgen.zi2zi.keeping import LATEST
+from fontgen.zi2zi.keeping import LATEST, STATE
+from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.styles import StyleMix, parse_style
@@ -138,6 +141,59 @@ def test_each_style_s_held_out_figures_are_logged_and_their_mean_is_the_whole_s(
         assert list(line["styles"]) == ["0 thick", "1 thicker"]
         mean = np.mean([figures["l1"] for figures in line["styles"].values()])
         assert mean == pytest.approx(line["held_out"]["l1"], rel=1e-4)
+
+
+# label shuffling
+
+
+def shuffling(**changed: Any) -> TrainSettings:
+    balance = BalanceSettings(mode="fixed", start=0.5, d_every=2)
+    return SETTINGS.model_copy(update={"label_shuffle_from": 3, "log_every": 1, "balance": balance, **changed})
+
+
+def test_shuffled_styles_are_judged_from_the_given_step_on(tmp_path: Path) -> None:
+    train(bar_pairs(), NETWORK, shuffling(), folder=tmp_path, device="cpu")
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    logged = [line for line in lines if "l1" in line]
+    assert ["adversarial_shuffled" in line for line in logged] == [False] * 3 + [True] * 3
+    assert ["category_shuffled" in line for line in logged] == [False] * 3 + [True] * 3
+    assert ["d_shuffled" in line for line in logged] == [False, False, False, False, True, False]
+
+
+def test_shuffled_styles_teach_both_networks_but_give_no_l1(tmp_path: Path) -> None:
+    """With L1 and constancy off, no style has a truth to be drawn to: only the discriminator is left."""
+    losses = LossSettings(l1=0.0, constancy=0.0, category=0.0)
+    plain = shuffling(losses=losses, steps=1, label_shuffle_from=None)
+    weights = {}
+    for name, settings in (("plain", plain), ("shuffled", plain.model_copy(update={"label_shuffle_from": 0}))):
+        train(bar_pairs(), NETWORK, settings, folder=tmp_path / name, device="cpu")
+        groups, _ = load_state(tmp_path / name / STATE)
+        weights[name] = groups
+    for group, tensor in (("generator", "ups.1.conv.weight"), ("discriminator", "convs.1.weight")):
+        assert not torch.equal(weights["plain"][group][tensor], weights["shuffled"][group][tensor])
+    text = (tmp_path / "shuffled" / "metrics.jsonl").read_text()
+    assert '"adversarial_shuffled"' in text
+    assert '"l1_shuffled"' not in text
+
+
+def test_shuffling_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    def stop(step: int, total: int, figures: dict[str, Any]) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+
+    train(bar_pairs(), NETWORK, shuffling(), folder=tmp_path / "whole", device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        train(bar_pairs(), NETWORK, shuffling(), folder=tmp_path / "cut", device="cpu", on_progress=stop)
+    train(bar_pairs(), NETWORK, shuffling(), folder=tmp_path / "cut", device="cpu", resume=True)
+    assert (tmp_path / "whole" / LATEST).read_bytes() == (tmp_path / "cut" / LATEST).read_bytes()
+
+
+def test_shuffling_without_styles_or_without_an_adversary_is_refused(tmp_path: Path) -> None:
+    one = replace(bar_pairs(), style_index=np.zeros(10, np.int32))
+    with pytest.raises(TrainingError, match="label_shuffle_from: there is one style"):
+        train(one, NETWORK, shuffling(), folder=tmp_path, device="cpu")
+    with pytest.raises(ValueError, match="only the discriminator judges shuffled styles"):
+        TrainSettings(label_shuffle_from=5, balance=BalanceSettings(mode="fixed", start=0.0))
 
 
 # a build

@@ -101,6 +101,26 @@ class Objective:
             parts["feature_matching"] = losses.feature_matching_loss(verdict, true_verdict), weights.feature_matching
         return parts
 
+    def of_discriminator_shuffled(self, style_index_B: Tensor, true_verdict: Verdict, verdict: Verdict) -> Parts:
+        """The discriminator's losses on drawings in styles whose truth is not at hand: false, and of those styles."""
+        kind, smoothing = self.settings.losses.adversarial_kind, self.settings.balance.label_smoothing
+        loss = losses.discriminator_loss(kind, true_verdict.truth_B1, verdict.truth_B1, smoothing=smoothing)
+        parts: Parts = {"d_shuffled": (loss, 1.0)}
+        if self._category:
+            parts["d_category_shuffled"] = 0.5 * losses.category_loss(verdict.style_BS, style_index_B), self._category
+        return parts
+
+    def of_deceiving_shuffled(
+        self, style_index_B: Tensor, verdict: Verdict, true_verdict: Verdict | None, lambda_adv: float
+    ) -> Parts:
+        """The generator's losses on those drawings: nothing but the discriminator says what is right."""
+        true_logits = None if true_verdict is None else true_verdict.truth_B1
+        deceived = losses.generator_loss(self.settings.losses.adversarial_kind, true_logits, verdict.truth_B1)
+        parts: Parts = {"adversarial_shuffled": (deceived, lambda_adv)}
+        if self._category:
+            parts["category_shuffled"] = losses.category_loss(verdict.style_BS, style_index_B), self._category
+        return parts
+
 
 def noisy(image_B1HW: Tensor, std: float) -> Tensor:
     """What the discriminator gets to see: instance noise of this standard deviation added."""

@@ -63,6 +63,9 @@ class TrainSettings(Settings):
     its keys out of [network]. Styles that it knows by name go on, others get an embedding of their own."""
     freeze_encoder: bool = False
     """With `start_from`: the encoder stays as it is; only the styles and the decoder learn."""
+    label_shuffle_from: int | None = Field(default=None, ge=0)
+    """With several styles: from this step on every glyph is also drawn in another style of its batch, which the
+    discriminator judges and names, without L1. zi2zi's label shuffling, for late training. Default: never."""
     seed: int = Field(default=1, ge=0)
     """Same seed, settings and machine: same weights, to the last bit."""
     max_bad_steps: int = Field(default=20, ge=1)
@@ -91,6 +94,8 @@ class TrainSettings(Settings):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
+        if self.label_shuffle_from is not None and self.balance.mode == "fixed" and self.balance.start == 0.0:
+            raise ValueError("label_shuffle_from: only the discriminator judges shuffled styles; give it balance.start")
         if self.freeze_encoder and self.start_from is None:
             raise ValueError("freeze_encoder keeps the encoder of start_from; give start_from, or leave it out")
         if self.checkpoint_activations and self.compile != "off":

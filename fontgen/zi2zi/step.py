@@ -98,6 +98,8 @@ class Networks:
         adversary = self.balance.deceives(step)
         with_d = self.balance.updates_discriminator(step)
         penalise = with_d and self.balance.penalises()
+        shuffle_from = self.settings.label_shuffle_from
+        shuffles = adversary and shuffle_from is not None and step >= shuffle_from
         self.optimizer_g.zero_grad(set_to_none=True)
         self.optimizer_d.zero_grad(set_to_none=True)
         buffers = [buffer for network in (self.generator, self.discriminator) for buffer in network.buffers()]
@@ -106,7 +108,7 @@ class Networks:
         count = self.settings.accumulate
         for number, batch in enumerate(batches, 1):
             with self._gathering(number == count), self.precision.autocast():
-                parts = self._losses(batch, adversary, with_d, penalise, noise_std)
+                parts = self._losses(batch, adversary, with_d, penalise, shuffles, noise_std)
             for name, (value, _) in parts.items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach().float()
         self.precision.unscale(self.optimizer_g)
@@ -153,12 +155,18 @@ class Networks:
                     stack.enter_context(module.no_sync())
             yield
 
-    def _losses(self, batch: Batch, adversary: bool, with_d: bool, penalise: bool, noise_std: float) -> Parts:
+    def _losses(
+        self, batch: Batch, adversary: bool, with_d: bool, penalise: bool, shuffles: bool, noise_std: float
+    ) -> Parts:
         """Losses and weights of both networks; their gradients are added to the networks'."""
         objective, discriminator = self.objective, self.discriminator
         source, target, style_index = batch
         fake, encoding, known = self.draw(source, style_index, target if objective.compares_encodings else None)
         seen_true, seen_fake = noisy(target, noise_std), noisy(fake, noise_std)
+        if shuffles:
+            # Other styles for the same glyphs: the encoding serves again, the truth is not at hand.
+            others_B = style_index[torch.randperm(len(style_index)).to(style_index.device)]
+            seen_other = noisy(self.generator.decoder(encoding, self.generator.embedding(others_B), source), noise_std)
         parts_d: Parts = {}
         true_verdict: Verdict | None = None
         fake_verdict: Verdict | None = None
@@ -167,6 +175,9 @@ class Networks:
             shown = seen_fake if self._judges_once else seen_fake.detach()
             true_verdict, fake_verdict = self.judge(source, seen_true, shown)
             parts_d = objective.of_discriminator(batch, true_verdict, fake_verdict)
+            if shuffles:
+                other_verdict = discriminator(source, seen_other.detach())
+                parts_d |= objective.of_discriminator_shuffled(others_B, true_verdict, other_verdict)
             if penalise:
                 parts_d |= objective.of_slope(discriminator, batch)
             # Every output takes part, since DistributedDataParallel waits for every weight.
@@ -182,6 +193,10 @@ class Networks:
             if true_verdict is None and objective.deceiving_needs_truth:
                 true_verdict = discriminator(source, seen_true)
             parts |= objective.of_deceiving(batch, fake_verdict, true_verdict, self.balance.lambda_adv)
+            if shuffles:
+                other_verdict = discriminator(source, seen_other)
+                lambda_adv = self.balance.lambda_adv
+                parts |= objective.of_deceiving_shuffled(others_B, other_verdict, true_verdict, lambda_adv)
         self._backward(parts, self.generator)
         return parts_d | parts
 

@@ -144,6 +144,10 @@ class _Run:
                 "[train] early_stop watches held-out pairs, and none are held out; "
                 "set [pairs] held_out above 0, or early_stop = 0"
             )
+        if settings.label_shuffle_from is not None and len(np.unique(self.batches.style_index)) < 2:
+            raise TrainingError(
+                "[train] label_shuffle_from: there is one style, and none to shuffle it with; leave it out"
+            )
         self.plateau = Plateau(settings.early_stop, settings.early_stop_delta)
         self.total = settings.total_steps(len(self.batches.training))
         torch.manual_seed(settings.seed)
