@@ -20,6 +20,7 @@ _font = click.argument("font", type=FILE)
 @click.option("--version", help="Version as X.YYY.")
 @click.option("--keep-existing", is_flag=True, help="Leave glyphs alone that the base font has.")
 @click.option("--face-index", default=0, show_default=True, type=click.IntRange(0), help="Which face of a TTC.")
+@click.option("--web", metavar="DIR", type=FOLDER, help="Also write WOFF2 slices and their CSS into this folder.")
 def assemble(
     images: Path,
     base_font: Path | None,
@@ -29,6 +30,7 @@ def assemble(
     version: str | None,
     keep_existing: bool,
     face_index: int,
+    web: Path | None,
 ) -> None:
     """Put glyph images (or SVG outlines) into a font; all else of the base font stays.
 
@@ -38,7 +40,7 @@ def assemble(
     from pydantic import ValidationError
 
     from fontgen.errors import FontError
-    from fontgen.fonts.assemble import assemble as assemble_font
+    from fontgen.fonts.assemble import assemble_formats
     from fontgen.fonts.settings import FontSettings, NameSettings
     from fontgen.stages.joining import folder_glyphs
 
@@ -49,8 +51,14 @@ def assemble(
         key = error.errors()[0]["loc"][0]
         raise FontError(f"--{key} {given[str(key)]!r}: {error.errors()[0]['msg'].lower()}") from error
     glyphs, failed = folder_glyphs(images)
-    report = assemble_font(
-        base_font, glyphs, output, FontSettings(names=names), keep_existing=keep_existing, face_index=face_index
+    [report] = assemble_formats(
+        base_font,
+        glyphs,
+        [output],
+        FontSettings(names=names),
+        keep_existing=keep_existing,
+        face_index=face_index,
+        web=web,
     )
     report.failed.update(failed)
     for notice in report.notices:

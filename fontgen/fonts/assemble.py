@@ -15,9 +15,11 @@ from fontgen.files import atomic_path
 from fontgen.fonts.base import Base, open_base
 from fontgen.fonts.blank import blank_base, widen_lines
 from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
+from fontgen.fonts.meta import write_meta
 from fontgen.fonts.names import choose_names, collect_licences, write_names
 from fontgen.fonts.settings import FontSettings
 from fontgen.fonts.subroutines import subroutinized
+from fontgen.fonts.web import write_web
 
 __all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "write_font"]
 
@@ -66,8 +68,12 @@ def assemble_formats(
     location: Mapping[str, float] | None = None,
     source_font: Path | None = None,
     licence_fonts: Sequence[Path] = (),
+    web: Path | None = None,
 ) -> list[AssembleReport]:
-    """Like `assemble` for several files of one font: each kind of outline is built once. Reports in order."""
+    """Like `assemble` for several files of one font: each kind of outline is built once. Reports in order.
+
+    `web`: a folder for slices of the first output, which get its name.
+    """
     settings = settings or FontSettings()
     for output in outputs:
         if output.suffix.lower() not in SUFFIXES:
@@ -89,6 +95,8 @@ def assemble_formats(
         shared = settings.subroutinize and output.suffix.lower() == ".otf"
         write_font(subroutinized(font) if shared else font, output)
         reports.append(AssembleReport(**{**vars(report), "path": output}))
+    if web is not None:
+        write_web(built[kinds[0]][0], web, outputs[0].stem)
     return reports
 
 
@@ -120,6 +128,7 @@ def _build(
     )
     if base is None:
         widen_lines(font)
+    write_meta(font, original.getBestCmap() if original else (), settings.design_languages)
     write_names(font, names, settings.names, licences, len(report.done))
     font["head"].created = font["head"].modified = _timestamp(settings, font)
     return font, report

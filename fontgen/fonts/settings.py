@@ -16,6 +16,10 @@ Language = Literal["ja", "zh-Hans", "zh-Hant", "ko"]
 """Languages of localised family names (BCP 47)."""
 
 
+_SCRIPT_LANG_TAG = r"^([a-z]{2,3}-)?[A-Z][a-z]{3}(-([A-Z]{2}|[0-9]{3}))?$"
+"""OpenType: meta, "ScriptLangTag": BCP 47 with a script, which comes first where no language does."""
+
+
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -58,6 +62,10 @@ class FontSettings(Settings):
 
     formats: tuple[Flavour, ...] = Field(default=("ttf", "otf", "woff2"), min_length=1)
     """Files to make of the font."""
+    web: bool = False
+    """Also make `web/`: WOFF2 slices of up to 180 characters and the CSS by which a browser loads those it needs."""
+    design_languages: tuple[Annotated[str, Field(pattern=_SCRIPT_LANG_TAG)], ...] = ()
+    """What the font is designed for, as ScriptLangTags ("Jpan", "Hant-TW"); default: what the base font covers."""
     names: NameSettings = NameSettings()
     """What goes into the `name` table."""
     units_per_em: int | None = Field(default=None, ge=16, le=16384)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,7 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         face_index=base.face_index if base else 0,
         location=base.location if base else None,
         licence_fonts=[ref.path for ref in build.stack.refs],
+        web=folder.path / "web" if build.recipe.font.web else None,
     )
     build.reports["assemble"] = reports[0]
     for notice in reports[0].notices:
@@ -159,7 +161,13 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         "failed": len(reports[0].failed),
         "files": {path.name: path.stat().st_size for path in outputs},
     }
-    return Outcome(figures, [path.name for path in outputs])
+    files = [path.name for path in outputs]
+    if build.recipe.font.web:
+        slices = sorted((folder.path / "web").glob(f"{escape(build.recipe.name)}-*.woff2"))
+        figures["web"] = {"slices": len(slices), "bytes": sum(path.stat().st_size for path in slices)}
+        slices.append(folder.path / "web" / f"{build.recipe.name}.css")
+        files += [f"web/{path.name}" for path in slices]
+    return Outcome(figures, files)
 
 
 # check
@@ -313,8 +321,8 @@ def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
 
 STAGES = (
     Stage("trace", _trace_inputs, _run_trace, after=("clean", "register")),
-    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset")),
-    Stage("check", lambda build: None, _run_check, after=("assemble",)),
+    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=2),
+    Stage("check", lambda build: None, _run_check, after=("assemble",), version=2),
     Stage(
         "evaluate",
         _evaluate_inputs,
