@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -12,6 +13,11 @@ from fontgen.errors import FontgenError
 
 INTERRUPTED = 130
 """The shell's status for a command that Ctrl-C ended."""
+
+
+def leads() -> bool:
+    """Whether this process speaks for all: torchrun starts several, and every one finds the same faults."""
+    return "LOCAL_RANK" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 
 class _Group(click.Group):
@@ -36,7 +42,8 @@ class _Group(click.Group):
     def _stop(self, ctx: click.Context, words: str, status: int, error: BaseException) -> None:
         if ctx.params.get("debug"):
             raise error
-        click.echo(words, err=True)
+        if leads() or getattr(error, "for_all", False):
+            click.echo(words, err=True)
         ctx.exit(status)
 
 

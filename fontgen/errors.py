@@ -12,6 +12,8 @@ class FontgenError(Exception):
     """Any failure that a user can act on. `exit_status` 2 is bad input, 1 is work that failed."""
 
     exit_status = 2
+    for_all = False
+    """Under torchrun: said by this process in the place of the leading one."""
 
 
 class RecipeError(FontgenError):

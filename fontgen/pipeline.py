@@ -15,6 +15,7 @@ from fontgen.stages import inputs, neural, outputs, repair
 from fontgen.stages.build import Build, Stage
 from fontgen.stages.forecast import forecast
 from fontgen.stages.start import with_start
+from fontgen.stages.together import together
 from fontgen.talk import Talk
 from fontgen.workspace import Workspace, fingerprint
 
@@ -91,8 +92,11 @@ def plan_lines(build: Build, *, from_stage: str | None = None) -> list[str]:
 
 
 def run(build: Build, *, from_stage: str | None = None, until: str | None = None) -> int:
-    """Run what is stale, in order; the exit status is 1 when glyphs failed or a check failed."""
-    with build.workspace.locked():
+    """Run what is stale, in order; the exit status is 1 when glyphs failed or a check failed.
+
+    Under torchrun only the leading process does; the others help it and then exit.
+    """
+    with together(build), build.workspace.locked():
         save_resolved(build.recipe, build.workspace.root / "recipe.json")
         seconds: dict[str, float] = {}
         steps = plan(build, from_stage=from_stage, until=until)

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import label
 from tiny_pairs import SIZE_PX, TinyPairs, bar_pairs
 from torch.nn import functional
 
+from fontgen.zi2zi.augment import grown
 from fontgen.zi2zi.data import PairBatches
 from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
 from fontgen.zi2zi.network_settings import NetworkSettings
@@ -218,3 +220,70 @@ def test_resume_is_exact_in_every_precision(pairs: TinyPairs, tmp_path: Path, ch
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
     lines = [json.loads(line) for line in (tmp_path / "cut" / METRICS).read_text().splitlines()]
     assert lines[-2]["skipped_steps"] < 6
+
+
+# Data
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_batches_are_the_same_wherever_the_pairs_lie(pairs: TinyPairs, accumulate: int) -> None:
+    settings = with_(batch_size=3, augment_shift_em=0.02, augment_scale=0.05, augment_weight_em=0.02)
+    resident = PairBatches(pairs, settings, CPU, mode="resident")
+    streamed = PairBatches(pairs, settings, CPU, mode="streamed")
+    assert PairBatches(pairs, settings, CPU).mode == "resident"
+    for step in range(4):
+        for _ in range(accumulate):
+            first, second = (batches.next(np.random.default_rng(step)) for batches in (resident, streamed))
+            assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        assert resident.sampler.position == streamed.sampler.position == 3 * accumulate * (step + 1)
+        held_out = resident.pick(resident.held_out), streamed.pick(streamed.held_out)
+        assert all(torch.equal(a, b) for a, b in zip(*held_out, strict=True))
+    streamed.sampler.position = 0
+    assert torch.equal(
+        streamed.next(np.random.default_rng(0)).source_B1HW,
+        PairBatches(pairs, settings, CPU).next(np.random.default_rng(0)).source_B1HW,
+    ), "a batch that was expected is not taken for another one"
+
+
+def _bar(width: float) -> torch.Tensor:
+    """An upright bar of a width in px, edges on the grey scale, 40 px high, in -1..1."""
+    left, right = 32 - width / 2, 32 + width / 2
+    places = np.arange(64)
+    row = np.clip(np.minimum(places + 1, right) - np.maximum(places, left), 0, 1)
+    ink = np.zeros((64, 64), np.float32)
+    ink[12:52] = row
+    return 1 - 2 * torch.from_numpy(ink)[None, None]
+
+
+@pytest.mark.parametrize("edge_px", [-1.5, -0.4, 0.0, 0.3, 1.0, 1.7])
+def test_strokes_grow_by_the_amount_asked_for(edge_px: float) -> None:
+    """In the middle of an upright bar every row gains twice the amount; nothing else changes."""
+    bar = _bar(10.0)
+    ink = (1 - grown(bar, np.array([edge_px]))) / 2
+    assert ink[0, 0, 20:44].sum(1).numpy() == pytest.approx(10.0 + 2 * edge_px, abs=1e-4)
+    assert float(ink.min()) >= -1e-6
+    assert float(ink.max()) <= 1 + 1e-6
+
+
+def test_a_slanted_edge_moves_by_the_same_amount() -> None:
+    rows, columns = np.mgrid[:64, :64]
+    ink = np.clip(0.5 + (24 - np.abs(rows + columns - 63)) / 2**0.5, 0, 1).astype(np.float32)
+    band = 1 - 2 * torch.from_numpy(ink)[None, None]
+    # Across the band a pixel of its diagonal is sqrt(2) px long, and there are two edges.
+    gain = float(((1 - grown(band, np.array([0.5]))) / 2 - (1 - band) / 2)[0, 0, 24:40].sum(1).mean())
+    assert gain == pytest.approx(2 * 0.5 * 2**0.5, rel=0.1)
+
+
+def test_stroke_weight_is_the_same_for_source_and_target_and_keeps_topology(pairs: TinyPairs) -> None:
+    batches = PairBatches(pairs, with_(augment_weight_em=0.02), CPU)
+    plain = batches.pick(np.arange(8))
+    both = torch.cat([plain.source_B1HW, plain.source_B1HW], 1)
+    changed = batches.augmentation(both, np.random.default_rng(0), slice(None), 8)
+    assert torch.equal(changed[:, 0], changed[:, 1])
+    assert not torch.equal(changed, both)
+    ring = _bar(24.0)
+    ring[:, :, 24:40, 28:36] = 1.0
+    for edge_px in (-1.0, 1.0):
+        _, count = label((grown(ring, np.array([edge_px])) < 0)[0, 0].numpy())
+        _, holes = label((grown(ring, np.array([edge_px])) >= 0)[0, 0].numpy())
+        assert (count, holes) == (1, 2), "one ring, its hole and the outside"

@@ -366,7 +366,7 @@ def test_a_shift_of_known_size_moves_the_ink_by_as_much(pairs: TinyPairs) -> Non
 
     plain = batches.pick(np.arange(8))
     both = torch.cat([plain.source_B1HW, plain.target_B1HW], 1)
-    moved = 1 - batches._moved(both, AllTheWay())[:, :1]  # type: ignore[arg-type]
+    moved = 1 - batches.augmentation(both, AllTheWay(), slice(None), 8)[:, :1]  # type: ignore[arg-type]
 
     def centre(ink: torch.Tensor, axis: int) -> torch.Tensor:
         places = torch.arange(SIZE_PX, dtype=torch.float32).reshape((-1, 1) if axis == 2 else (1, -1))

@@ -32,7 +32,10 @@ class Build:
     recipe_folder: Path
     workspace: Workspace
     talk: Talk
-    device: str = "auto"
+    device: Any = "auto"
+    """auto, cpu, cuda, or the torch device of this process."""
+    team: Any = None
+    """The processes that torchrun started with this one (zi2zi's Team); None when there are no others."""
     want: str | None = None
     """A charset expression from the command line, relative to the current folder; it goes before the recipe's."""
     marks: dict[str, str] = field(default_factory=dict)

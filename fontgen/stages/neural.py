@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,31 +62,20 @@ def _train_inputs(build: Build) -> Any:
     return [*given, weights] if weights else given
 
 
-def _continued_by(build: Build) -> Any:
-    """What an interrupted training must share with the one that goes on from it: all but how a step's pairs are split.
-
-    So a training that ran out of memory goes on with smaller batches.
-    """
-    network, settings, *rest = _train_inputs(build)
-    batch, passes = settings.pop("batch_size"), settings.pop("accumulate")
-    return [network, settings | {"pairs_a_step": batch * passes}, *rest]
-
-
 def _run_train(build: Build, folder: StageFolder) -> Outcome:
     from fontgen.zi2zi.header import read_metadata
     from fontgen.zi2zi.keeping import kept_checkpoints
     from fontgen.zi2zi.trainer import STATE, train
 
     recipe, pairs = build.recipe, PairSet.open(build.folder("pairs").path)
-    total = recipe.train.total_steps(int((~pairs.held_out).sum()))
-    mark = fingerprint(build.marks["pairs"], _continued_by(build))
-    run = folder.path / RUN
-    resume = (folder.path / STATE).exists() and run.exists() and read_json(run) == mark
+    processes = build.team.size if build.team else 1
+    total = recipe.train.total_steps(int((~pairs.held_out).sum()), processes)
+    resume = _is_same_run(folder.path / RUN, build, processes) and (folder.path / STATE).exists()
     done = 0
     if resume:
         done = int(read_metadata(folder.path / STATE)["trainer"]["step"])
         build.talk.line(f"  going on with the interrupted training, from step {done}")
-    write_json(run, mark)
+    _order(build, "train", folder=folder.path, resume=resume)
     with build.talk.progress("train", total, done=done) as update:
         result = train(
             pairs,
@@ -101,6 +89,7 @@ def _run_train(build: Build, folder: StageFolder) -> Outcome:
             on_sample=lambda step, *images: _write_sample(folder.path, step, *images),
             on_evaluated=lambda step: _draw_curves(folder.path),
             on_health=lambda step, wrong, words: _say_health(build, step, wrong, words),
+            **_with_team(build),
         )
     for line in _start_lines(result.checkpoint):
         build.talk.line(f"  {line}")
@@ -126,6 +115,49 @@ def _start_lines(checkpoint: Path) -> Iterator[str]:
         yield f"{name}: began as {known}"
     if start:
         yield f"discriminator: {'taken over' if start['discriminator'] else 'fresh'}"
+
+
+def _is_same_run(path: Path, build: Build, processes: int) -> bool:
+    """Whether the interrupted training was this one; this one is noted in its place.
+
+    The same pairs in a step may be split otherwise: into smaller batches where memory ran out, or over
+    more processes. The trainer refuses to go on with another number of them, which for one and the same
+    recipe means that the number of processes has changed.
+    """
+    settings = build.recipe.train
+    network, decisive, *rest = _train_inputs(build)
+    decisive = {k: v for k, v in decisive.items() if k not in {"batch_size", "accumulate"}}
+    run = {
+        "mark": fingerprint(build.marks["pairs"], network, decisive, rest),
+        "shares": [settings.batch_size, settings.accumulate],
+        "effective_batch": settings.effective_batch(processes),
+    }
+    found = read_json(path) if path.exists() else None
+    was = found if isinstance(found, dict) else {}
+    same = was.get("mark") == run["mark"] and (
+        was.get("effective_batch") == run["effective_batch"] or was.get("shares") == run["shares"]
+    )
+    if not same or was.get("effective_batch") == run["effective_batch"]:
+        write_json(path, run)
+    return same
+
+
+def _order(build: Build, name: str, **arguments: Any) -> None:
+    """Have the other processes do the same, where there are any."""
+    if build.team:
+        build.team.told((name, arguments))
+
+
+def _with_team(build: Build) -> dict[str, Any]:
+    return {"team": build.team} if build.team else {}
+
+
+def train_along(build: Build, *, folder: Path, resume: bool) -> None:
+    """Another process's part of `train`: its share of every batch."""
+    from fontgen.zi2zi.trainer import train
+
+    recipe, pairs = build.recipe, PairSet.open(build.folder("pairs").path)
+    train(pairs, recipe.network, recipe.train, folder=folder, resume=resume, device=build.device, team=build.team)
 
 
 def _progress_words(figures: Mapping[str, Any]) -> str:
@@ -261,18 +293,17 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     keys = infer_keys(build, {c: source_keys[c] for c in source})
     groups = _by_means(build, stale_images(folder, keys))
     stale = [codepoint for group in groups.values() for codepoint in group]
-    done = 0
     report = build.reports["infer"] = Report("infer")
-    drawn = _draw(build, source, groups)
     with build.talk.progress("infer", len(stale)) as update:
         for batch in folder.in_batches(keys, stale):
-            records: dict[int, dict[str, Any]] = {}
-            for codepoint, ink in islice(drawn, len(batch)):
-                write_ink(folder.path / image_name(codepoint), ink)
-                records[codepoint] = {key: source.glyphs[codepoint][key] for key in source.glyphs[codepoint]}
+            _order(build, "infer", codepoints=batch, folder=folder.path)
+            done = len(report.done)
+            for number, _ in enumerate(_draw_share(build, batch, folder.path), 1):
+                update(done + number * (build.team.size if build.team else 1), "")
+            _meet(build)
+            records = {c: dict(source.glyphs[c]) for c in batch}
+            for codepoint in batch:
                 report.add_done(codepoint)
-                done += 1
-                update(done, "")
             with keeping_records(folder.path, keys):
                 write_manifest(folder.path, canvas, records, {"checkpoint": file_hash(checkpoint)})
     if not stale:
@@ -280,6 +311,28 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
             write_manifest(folder.path, canvas, {}, {"checkpoint": file_hash(checkpoint)})
     held_out = _infer_held_out(build, folder.path / "held-out", checkpoint, canvas, _draw_options(build))
     return Outcome({"glyphs": len(keys), "drawn": len(stale), "held_out": held_out}, ["manifest.json"])
+
+
+def _draw_share(build: Build, codepoints: list[int], folder: Path) -> Iterator[int]:
+    """Draw this process's glyphs of a batch, as files; a glyph comes out the same whoever draws it."""
+    mine = codepoints[build.team.rank :: build.team.size] if build.team else codepoints
+    source = ImageFolder.open(build.folder("source").path)
+    for codepoint, ink in _draw(build, source, _by_means(build, mine)):
+        write_ink(folder / image_name(codepoint), ink)
+        yield codepoint
+
+
+def _meet(build: Build) -> None:
+    """Wait until every process has drawn its share."""
+    if build.team:
+        build.team.gathered(None)
+
+
+def infer_along(build: Build, *, codepoints: list[int], folder: Path) -> None:
+    """Another process's part of `infer`: its share of a batch of glyphs."""
+    for _ in _draw_share(build, codepoints, folder):
+        pass
+    _meet(build)
 
 
 def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas, options: dict[str, Any]) -> int:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from fontgen.canvas import Canvas
 from fontgen.errors import TrainingError
+from fontgen.zi2zi.augment import Augmentation
+from fontgen.zi2zi.distributed import ALONE, Team
+from fontgen.zi2zi.image_store import Resident, Streamed, fits
 from fontgen.zi2zi.settings import TrainSettings
-
-_IN_MEMORY_BYTES = 1 << 30
-"""Pairs up to this size are copied into memory; larger ones are read through their memory map."""
 
 
 class Pairs(Protocol):
@@ -78,13 +77,19 @@ class Sampler:
 
     def take(self, number: int) -> NDArray[np.intp]:
         """The next `number` indices, running on into the next epoch."""
+        taken = self.coming(number)
+        self.position += number
+        return taken
+
+    def coming(self, number: int) -> NDArray[np.intp]:
+        """What `take` would give."""
         taken: list[NDArray[np.intp]] = []
-        while number:
-            start = self.position % self.count
-            part = self._order_of(self.epoch)[start : start + number]
+        position, end = self.position, self.position + number
+        while position < end:
+            epoch, start = divmod(position, self.count)
+            part = self._order_of(epoch)[start : start + end - position]
             taken.append(part)
-            self.position += len(part)
-            number -= len(part)
+            position += len(part)
         return np.concatenate(taken)
 
     def _order_of(self, epoch: int) -> NDArray[np.intp]:
@@ -96,16 +101,24 @@ class Sampler:
 class PairBatches:
     """Training batches, augmented, and the held-out pairs, as they are.
 
-    Raises TrainingError when there is nothing to train on.
+    `mode` is where the images lie meanwhile: `resident` on the device, `streamed` in the arrays they
+    come from, the next batch on its way while a step runs; by default resident when they fit. Both give
+    the same batches. Raises TrainingError when there is nothing to train on.
     """
 
-    def __init__(self, pairs: Pairs, settings: TrainSettings, device: torch.device) -> None:
+    def __init__(
+        self,
+        pairs: Pairs,
+        settings: TrainSettings,
+        device: torch.device,
+        team: Team = ALONE,
+        mode: Literal["resident", "streamed"] | None = None,
+    ) -> None:
         self.settings = settings
         self.device = device
+        self.team = team
         self.canvas = pairs.canvas
-        small = 2 * pairs.source.nbytes <= _IN_MEMORY_BYTES
-        self._source = np.array(pairs.source) if small else pairs.source
-        self._target = np.array(pairs.target) if small else pairs.target
+        self.augmentation = Augmentation(settings, pairs.canvas)
         self.style_index = np.asarray(pairs.style_index).astype(np.int64)
         """Of all pairs."""
         held_out = np.asarray(pairs.held_out).astype(bool)
@@ -114,36 +127,29 @@ class PairBatches:
         if not len(self.training):
             raise TrainingError("no pairs to train on: the fonts share no characters, or all are held out")
         self.sampler = Sampler(len(self.training), settings.seed)
+        self.mode = mode or ("resident" if fits(2 * pairs.source.nbytes, device) else "streamed")
+        store = Resident if self.mode == "resident" else Streamed
+        self._images = store((pairs.source, pairs.target), device)
 
     def pick(self, indices: NDArray[np.intp]) -> Batch:
         """The pairs at these indices, unchanged."""
-        source, target = (
-            to_network(torch.from_numpy(np.asarray(images[indices])).to(self.device))[:, None]
-            for images in (self._source, self._target)
-        )
-        return Batch(source, target, torch.from_numpy(self.style_index[indices]).to(self.device))
+        return self._batch(indices, self._images.take(indices))
 
     def next(self, rng: np.random.Generator) -> Batch:
-        """The sampler's next batch, augmented by `rng`."""
-        batch = self.pick(self.training[self.sampler.take(self.settings.batch_size)])
-        if not (self.settings.augment_shift_em or self.settings.augment_scale):
+        """This process's part of the sampler's next batch, augmented by `rng`."""
+        total = self.settings.batch_size * self.team.size
+        share = self.team.share(total)
+        indices = self.training[self.sampler.take(total)][share]
+        images = self._images.take(indices)
+        self._images.expect(self.training[self.sampler.coming(total)][share])
+        batch = self._batch(indices, images)
+        settings = self.settings
+        if not (settings.augment_shift_em or settings.augment_scale or settings.augment_weight_em):
             return batch
-        both_B2HW = self._moved(torch.cat([batch.source_B1HW, batch.target_B1HW], 1), rng)
+        both_B2HW = torch.cat([batch.source_B1HW, batch.target_B1HW], 1)
+        both_B2HW = self.augmentation(both_B2HW, rng, share, total)
         return Batch(both_B2HW[:, :1], both_B2HW[:, 1:], batch.style_index_B)
 
-    def _moved(self, both_B2HW: Tensor, rng: np.random.Generator) -> Tensor:
-        """Source and target of each pair moved and scaled together, at sub-pixel accuracy.
-
-        A mirrored or turned glyph would be another glyph; a shifted or scaled one is the same.
-        """
-        count, _, _, size_px = both_B2HW.shape
-        # affine_grid measures in half canvases.
-        reach = self.settings.augment_shift_em * self.canvas.px_per_em * 2.0 / size_px
-        theta = np.zeros((count, 2, 3), np.float32)
-        theta[:, 0, 0] = theta[:, 1, 1] = 1.0 + self.settings.augment_scale * rng.uniform(-1.0, 1.0, count)
-        theta[:, :, 2] = reach * rng.uniform(-1.0, 1.0, (count, 2))
-        grid = functional.affine_grid(
-            torch.from_numpy(theta).to(both_B2HW.device), list(both_B2HW.shape), align_corners=False
-        )
-        # Outside the canvas grid_sample reads 0, so background has to be 0 meanwhile.
-        return 1.0 + functional.grid_sample(both_B2HW - 1.0, grid, mode="bilinear", align_corners=False)
+    def _batch(self, indices: NDArray[np.intp], images: tuple[Tensor, Tensor]) -> Batch:
+        source, target = (to_network(image)[:, None] for image in images)
+        return Batch(source, target, torch.from_numpy(self.style_index[indices]).to(self.device))

@@ -14,7 +14,7 @@ class TrainSettings(Settings):
     """How the networks are trained. Length is counted in steps, never in seconds."""
 
     batch_size: int = Field(default=16, ge=1)
-    """Pairs of one forward pass."""
+    """Pairs of one forward pass, on each GPU where there are several."""
     accumulate: int = Field(default=1, ge=1)
     """Forward passes whose gradients make one step: the effective batch is this times `batch_size`."""
     epochs: int = Field(default=60, ge=1)
@@ -45,6 +45,8 @@ class TrainSettings(Settings):
     """Source and target are shifted together by up to this much."""
     augment_scale: float = Field(default=0.0, ge=0.0, le=0.5)
     """Source and target are scaled together by up to this fraction. Nothing is ever mirrored."""
+    augment_weight_em: float = Field(default=0.0, ge=0.0, le=0.03)
+    """The strokes of source and target grow or shrink together by up to this much; 0.004 is slight (1 px at 256)."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """bf16: autocast, several times as fast where the hardware has it; fp16: the same with a loss scale, for
     GPUs without bf16."""
@@ -104,6 +106,10 @@ class TrainSettings(Settings):
             )
         return self
 
-    def total_steps(self, num_pairs: int) -> int:
+    def effective_batch(self, processes: int = 1) -> int:
+        """Pairs of one step."""
+        return self.batch_size * self.accumulate * processes
+
+    def total_steps(self, num_pairs: int, processes: int = 1) -> int:
         """Steps of the whole run on `num_pairs` training pairs."""
-        return self.steps or max(1, -(-self.epochs * num_pairs // (self.batch_size * self.accumulate)))
+        return self.steps or max(1, -(-self.epochs * num_pairs // self.effective_batch(processes)))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,11 +19,13 @@ from fontgen.zi2zi.ailments import ailment
 from fontgen.zi2zi.checkpoint import load_state, save_generator, save_state
 from fontgen.zi2zi.data import PairBatches, Pairs
 from fontgen.zi2zi.device import repeatable, resolve_device
+from fontgen.zi2zi.distributed import ALONE, Team
 from fontgen.zi2zi.evaluation import evaluate
 from fontgen.zi2zi.figures import score
 from fontgen.zi2zi.finetune import take_over
 from fontgen.zi2zi.header import CheckpointHeader, current_versions, read_header
 from fontgen.zi2zi.health import Monitor
+from fontgen.zi2zi.interrupt import Interruption
 from fontgen.zi2zi.keeping import BEST, LATEST, STATE, prune, step_files, step_name
 from fontgen.zi2zi.lineage import styles_after
 from fontgen.zi2zi.metrics import METRICS, MetricsLog, Speed
@@ -71,12 +69,13 @@ def train(
     *,
     folder: Path,
     resume: bool = False,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     metadata: dict[str, Any] | None = None,
     on_progress: OnProgress | None = None,
     on_sample: OnSample | None = None,
     on_evaluated: OnEvaluated | None = None,
     on_health: OnHealth | None = None,
+    team: Team = ALONE,
 ) -> TrainResult:
     """Train on `pairs` and leave checkpoints, the trainer's state and `metrics.jsonl` in `folder`.
 
@@ -86,6 +85,8 @@ def train(
     generated, truth)` gets (n, size, size) uint8 ink of held-out glyphs at each evaluation, and
     `on_evaluated(step)` runs when its figures are logged and its checkpoints are saved.
     `on_health(step, wrong, words)` runs when something begins to be wrong, or (`wrong` False) is over.
+    With a `team` each of its processes calls this with the same arguments, trains on its part of every
+    batch, and only the leading one writes, evaluates and calls back.
 
     Raises KeyboardInterrupt after saving when interrupted (SIGINT, SIGTERM); TrainingError when
     training cannot go on or memory runs out; CheckpointError when the state in `folder` is damaged or of another
@@ -95,12 +96,23 @@ def train(
     size_px = pairs.canvas.size_px
     with repeatable(where), naming_what_fits(network, settings, size_px, where, folder / STATE):
         run = _Run(
-            pairs, network, settings, folder, where, metadata or {}, on_progress, on_sample, on_evaluated, on_health
+            pairs,
+            network,
+            settings,
+            folder,
+            where,
+            metadata or {},
+            on_progress,
+            on_sample,
+            on_evaluated,
+            on_health,
+            team,
         )
-        if resume and (folder / STATE).exists():
+        if team.told(resume and (folder / STATE).exists()):
             run.resume()
         else:
-            run.clear()
+            if team.leads:
+                run.clear()
             run.begin()
         return run.run()
 
@@ -118,6 +130,7 @@ class _Run:
         on_sample: OnSample | None,
         on_evaluated: OnEvaluated | None,
         on_health: OnHealth | None,
+        team: Team,
     ) -> None:
         self.pairs = pairs
         self.styles = list(pairs.styles)
@@ -138,7 +151,8 @@ class _Run:
         self.on_evaluated = on_evaluated
         self.on_health = on_health
         self.log = MetricsLog(folder, tensorboard=settings.tensorboard)
-        self.batches = PairBatches(pairs, settings, device)
+        self.team = team
+        self.batches = PairBatches(pairs, settings, device, team)
         if settings.early_stop and not len(self.batches.held_out):
             raise TrainingError(
                 "[train] early_stop watches held-out pairs, and none are held out; "
@@ -149,9 +163,9 @@ class _Run:
                 "[train] label_shuffle_from: there is one style, and none to shuffle it with; leave it out"
             )
         self.plateau = Plateau(settings.early_stop, settings.early_stop_delta)
-        self.total = settings.total_steps(len(self.batches.training))
+        self.total = settings.total_steps(len(self.batches.training), team.size)
         torch.manual_seed(settings.seed)
-        self.networks = Networks(network, settings, pairs.canvas.size_px, device)
+        self.networks = Networks(network, settings, pairs.canvas.size_px, device, team)
         self.step = 0
         self.bad_in_a_row = 0
         self.skipped_steps = 0
@@ -159,9 +173,11 @@ class _Run:
         """Sum and number of each loss since the last logged step; not every loss occurs at every step."""
         self.figures: dict[str, float] = {}
         self.best: float | None = None
-        self.interrupted = False
+        self.interruption = Interruption()
         self.whole = True
         """No step and no evaluation is under way."""
+        self.position = 0
+        """The sampler's position before the step under way."""
         self.speed = Speed(0)
         self.health = Monitor(network, settings, self.total)
 
@@ -189,6 +205,7 @@ class _Run:
                 f"{path}: was trained with another {' and '.join(changed)}; "
                 "restore the recipe, or train anew without --resume"
             )
+        self._require_same_batch(state)
         self.networks.restore(groups, state["balance"], path)
         self.networks.precision.restore(state["precision"])
         self.step = int(state["step"])
@@ -200,27 +217,47 @@ class _Run:
         self.best = state["best"]
         self.start = state["start"]
         self.plateau.restore(state["plateau"])
-        for line in self.log.cut(self.step):
-            self.health.saw(line)
-        latest = self.folder / LATEST
-        if not latest.exists() or read_header(latest).step != self.step:
-            # The state is written first: the disk was full, or the process killed, between the two.
-            self._save_generator(LATEST)
+        if self.team.leads:
+            for line in self.log.cut(self.step):
+                self.health.saw(line)
+            latest = self.folder / LATEST
+            if not latest.exists() or read_header(latest).step != self.step:
+                # The state is written first: the disk was full, or the process killed, between the two.
+                self._save_generator(LATEST)
+
+    def _require_same_batch(self, state: dict[str, Any]) -> None:
+        """Rates, schedules and the order of the pairs go by the effective batch."""
+        was, now = int(state["effective_batch"]), self.settings.effective_batch(self.team.size)
+        if was != now:
+            raise TrainingError(
+                f"{self.folder}: was trained with {was} pairs a step, now it is {now} "
+                f"({self.team.size} processes x batch_size {self.settings.batch_size} x accumulate "
+                f"{self.settings.accumulate}); start as many processes as before, or change batch_size to match"
+            )
 
     def run(self) -> TrainResult:
         self.speed = Speed(self.step)
-        with self._interruptible():
+        with self.interruption.heard():
             try:
                 while self.step < self.total and not self.plateau.reached:
                     self._one_step()
-                    if self.interrupted:
+                    if self.networks.stop or (self.team.size == 1 and self.interruption.wanted):
                         raise KeyboardInterrupt
-                if not (self.folder / LATEST).exists():
+                if self.team.told(not (self.folder / LATEST).exists()):
                     self._evaluate_and_save()
             except KeyboardInterrupt:
                 # A first signal lets the step and its evaluation end. A second one may tear them: torn weights
                 # are not kept, and an evaluation left out would make the resumed run another one.
                 if self.whole:
+                    self._save()
+                self.interruption.deaf = self.team.size > 1
+                self.team.told(None)
+                raise
+            except Exception as error:
+                if self.team.is_loss(error):
+                    # No step goes on without the others, so the weights are still those of the last one.
+                    self.interruption.deaf = True
+                    self.batches.sampler.position = self.position
                     self._save()
                 raise
             finally:
@@ -248,7 +285,7 @@ class _Run:
         settings, networks = self.settings, self.networks
         # All of a step's randomness follows from seed and step: there is no random state to save.
         rng = np.random.default_rng([settings.seed, self.step, 1])
-        torch.manual_seed(int(rng.integers(2**62)))
+        torch.manual_seed(int(rng.integers(2**62)) + self.team.rank)
         epoch = self.batches.sampler.epoch
         rates = learning_rates(settings, self.step, self.total, epoch)
         networks.set_rates(*rates)
@@ -257,7 +294,8 @@ class _Run:
         noise_std = settings.balance.instance_noise * (1.0 - self.step / self.total)
         batches = (self.batches.next(rng) for _ in range(settings.accumulate))
         self.whole = False
-        figures, counted = networks.update(self.step, batches, noise_std)
+        self.position = self.batches.sampler.position
+        figures, counted = networks.update(self.step, batches, noise_std, stop=self.interruption.wanted)
         self.step += 1
         evaluates = self.step % settings.evaluate_every == 0 or self.step == self.total
         self.whole = not evaluates
@@ -288,7 +326,9 @@ class _Run:
             )
 
     def _log(self, epoch: int, figures: dict[str, float]) -> None:
-        speed = self.speed.images_per_second(self.step, self.settings.batch_size * self.settings.accumulate)
+        if not self.team.leads:
+            return
+        speed = self.speed.images_per_second(self.step, self.settings.effective_batch(self.team.size))
         line: dict[str, Any] = {
             "step": self.step,
             "epoch": epoch,
@@ -313,6 +353,11 @@ class _Run:
 
     def _evaluate_and_save(self) -> None:
         """Measure on the held-out pairs, then save; the best is judged by those figures."""
+        if self.team.leads:
+            self._evaluate_and_save_alone()
+        self.plateau.restore(self.team.told(self.plateau.state()))
+
+    def _evaluate_and_save_alone(self) -> None:
         started = time.monotonic()
         if len(self.batches.held_out):
             found = evaluate(self.networks.mean, self.batches, self.pairs.codepoints, self.settings.batch_size)
@@ -334,11 +379,14 @@ class _Run:
         self.speed.leave_out(time.monotonic() - started)
 
     def _save(self) -> None:
+        if not self.team.leads:
+            return
         state = {
             "identity": self._identity(),
             "settings": self.settings.model_dump(mode="json"),
             "step": self.step,
             "position": self.batches.sampler.position,
+            "effective_batch": self.settings.effective_batch(self.team.size),
             "bad_in_a_row": self.bad_in_a_row,
             "skipped_steps": self.skipped_steps,
             "sums": self.sums,
@@ -374,23 +422,3 @@ class _Run:
             "canvas": self.pairs.canvas.to_json(),
             "set of pairs": self.pairs.fingerprint,
         }
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end training after the step under way; a second one ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-        def ask_to_stop(number: int, frame: FrameType | None) -> None:
-            self.interrupted = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-        try:
-            for number in before:
-                signal.signal(number, ask_to_stop)
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
