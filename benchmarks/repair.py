@@ -305,7 +305,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="canvas, px")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=("clean", "harm", "register", "gate", "speed"))
-    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file to write")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="JSON file to write")
     options = parser.parse_args()
     figures: Figures = {"size_px": options.size, "seed": options.seed, "source": options.source.name}
 
@@ -326,7 +326,7 @@ def main() -> None:
         for target in genuine_fonts(options.genuine):
             pairs = Pairs(options.source, target, options.count, options.size, options.seed)
             figures.setdefault(pairs.name, {})["harm"] = bench_harm(pairs)
-    write_json(options.results, figures)
+    write_json(options.json, figures)
 
 
 def genuine_fonts(chosen: list[Path] | None) -> list[Path]:

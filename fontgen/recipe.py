@@ -199,8 +199,8 @@ class OutputTable(Settings):
     """A folder of hand-made U+4E00.png, U+4E00.svg or U+4E00.glif, or of a UFO, that replace what the network made."""
     previous: RecipePath | None = None
     """An earlier version of the font, which the proof page compares with."""
-    on_suspect: Literal["keep", "drop"] = "keep"
-    """Whether glyphs that the gate suspects go into the font."""
+    on_suspect: Literal["keep", "drop", "source"] = "keep"
+    """Glyphs that the gate suspects: into the font all the same, left out, or the calibrated source glyph for them."""
 
 
 class TruthTable(Settings):

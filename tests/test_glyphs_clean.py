@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fontgen.canvas import Canvas
 from fontgen.errors import GlyphError, ImageError
@@ -193,8 +194,9 @@ def test_folder_counts_failures_and_records_repairs(tmp_path: Path) -> None:
         write_ink(tmp_path / "ref" / image_name(codepoint), whole)
     write_manifest(tmp_path / "ref", canvas, {0x4E00: {}, 0x4E01: {}})
     report = clean_folder(
-        ImageFolder.open(tmp_path / "in"), tmp_path / "out", ImageFolder.open(tmp_path / "ref"), settings=SETTINGS
-    )
+        ImageFolder.open(tmp_path / "in"), tmp_path / "out", ImageFolder.open(tmp_path / "ref"), settings=SETTINGS,
+        overlay=tmp_path / "overlay",
+    )  # fmt: skip
     assert report.done == [0x4E00, 0x4E01, 0x4E02]
     assert report.exit_status == 1
     assert "U+4E03.png" in report.failed[0x4E03]
@@ -207,6 +209,11 @@ def test_folder_counts_failures_and_records_repairs(tmp_path: Path) -> None:
     assert out.glyphs[0x4E01] == {"advance_em": 1.0}
     assert {repair["kind"] for repair in out.glyphs[0x4E00]["repairs"]} == {"gap"}
     assert np.array_equal(out.read(0x4E01), whole)
+    pictures = sorted((tmp_path / "overlay").iterdir())
+    assert [path.name for path in pictures] == [image_name(c) for c in out if "repairs" in out.glyphs[c]]
+    with Image.open(pictures[0]) as picture:
+        assert picture.size == (512, 512)
+        assert {(0, 140, 60), (40, 90, 220)} <= {colour for _, colour in picture.getcolors(1 << 16)}
 
 
 def test_folder_refuses_a_reference_of_another_canvas(tmp_path: Path) -> None:

@@ -450,6 +450,27 @@ def test_suspects_stay_out_where_the_recipe_says_so_but_hand_work_never(project:
     assert "3 suspect" in result.stdout
 
 
+def test_the_source_glyph_goes_in_for_a_suspect(project: Project) -> None:
+    gate = project.out / "gate" / "gate.json"
+    report = json.loads(gate.read_text())
+    for codepoint in GENERATED:
+        report["scores"][codepoint_name(codepoint)]["suspect"] = codepoint == NEW[0]
+    gate.write_text(json.dumps(report))
+    before = TTFont(project.ttf)
+    project.recipe.write_text(project.recipe.read_text() + '\n[output]\non_suspect = "source"\n')
+    result = project.run()
+    assert result.exit_code == 0, result.output
+    assert f"the source glyph for the suspect {codepoint_name(NEW[0])}" in result.stderr
+    font = TTFont(project.ttf)
+    assert drawing(font, NEW[1]) == drawing(before, NEW[1])
+    assert drawing(font, NEW[0]) != drawing(before, NEW[0])
+    source = ImageFolder.open(project.out / "source")
+    drawn = render_ink(open_face(FontRef.of(project.ttf)), NEW[0], source.canvas) >= 128
+    ink = source.read(NEW[0]) >= 128
+    assert (drawn & ink).sum() > 0.9 * (drawn | ink).sum()
+    assert project.run("--strict").exit_code == 1
+
+
 def test_a_checkpoint_of_another_build_serves_without_training(built: Project, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     (checkpoint,) = (built.out / "train").glob("best.safetensors")

@@ -164,7 +164,7 @@ def test_the_resolved_recipe_says_every_default(tmp_path: Path) -> None:
         ("canvas = 3\n", "r.toml:7: "),
         ("[zi2zi]\nchar_size = 100\n", "r.toml:7: [zi2zi] canvas_size: missing; add it to the recipe"),
         ("[truth]\nfont = 3\n", "r.toml:8: [truth] font: give the path of a font, or a table with its path"),
-        ("[output]\non_suspect = 'hide'\n", "r.toml:8: [output] on_suspect: input should be 'keep' or 'drop'"),
+        ("[output]\non_suspect = 'hide'\n", "[output] on_suspect: input should be 'keep', 'drop' or 'source'"),
         ("[truth]\nfont = 'nothing.ttf'\n", "r.toml:8: [truth] font: no such file: "),
         ("[truth]\nfont = 'fonts/a.ttf'\n", "; `make fonts` puts the production fonts in place"),
         ("[infer]\ncheckpoint = 'g.safetensors'\n", "r.toml:8: [infer] checkpoint: no such file: "),

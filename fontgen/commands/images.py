@@ -118,7 +118,8 @@ def infer(
 @_images
 @_output
 @_reference
-def clean(images: Path, output: Path, reference: Path | None) -> None:
+@click.option("--overlay", metavar="DIR", type=FOLDER, help="Folder for pictures of what was repaired where.")
+def clean(images: Path, output: Path, reference: Path | None, overlay: Path | None) -> None:
     """Repair thin white lines, pinholes, specks and grey veils; grey edges stay.
 
     \b
@@ -127,7 +128,11 @@ def clean(images: Path, output: Path, reference: Path | None) -> None:
     from fontgen.glyphs.clean import clean_folder
     from fontgen.glyphs.clean_settings import CleanSettings
 
-    finish(clean_folder(_open(images), output, _open(reference) if reference else None, settings=CleanSettings()))
+    sources = _open(reference) if reference else None
+    report = clean_folder(_open(images), output, sources, settings=CleanSettings(), overlay=overlay)
+    found = ", ".join(f"{count} {kind}" for kind, count in report.figures["repairs"].items())
+    click.echo(f"{report.figures['glyphs_repaired']} of {len(report.done)} repaired: {found or 'nothing'}", err=True)
+    finish(report)
 
 
 @click.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from fontgen.glyphs import clean_marks as marks
 from fontgen.glyphs.clean_fill import fill_gap
 from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, find_gaps, lies_along_an_outline, source_evidence
 from fontgen.glyphs.clean_morphology import Ink8, Mask, dilate, require_dark_on_light, stroke_width_px, topology
+from fontgen.glyphs.clean_overlay import write_overlay
+from fontgen.glyphs.clean_result import Box, CleanResult, Defect
 from fontgen.glyphs.clean_settings import CleanSettings, DefectKind
 from fontgen.glyphs.clean_weights import log_odds
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
 from fontgen.parallel import parallel_map
 from fontgen.report import Report
-
-Box = tuple[int, int, int, int]
 
 _WORTH_A_LOOK = -6.0
 """Local log odds below which a gap is a counter whatever the source says (fewer than 1 in 1,000 defects lies below)."""
@@ -34,27 +33,6 @@ _SOURCE_TOLERANCE_PX = 8.0
 
 _PASSES = 2
 """A crossing of two hairlines, or the rest of a long one, shows itself once the first is filled."""
-
-
-@dataclass(frozen=True)
-class Defect:
-    """One repair: what it was, the box (row0, col0, row1, col1) it changed, how many pixels, how sure."""
-
-    kind: DefectKind
-    box: Box
-    pixels: int
-    confidence: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "box": list(self.box), "px": self.pixels, "confidence": round(self.confidence, 3)}
-
-
-@dataclass(frozen=True)
-class CleanResult:
-    """The repaired (n, n) uint8 ink and what was repaired; without defects the very input."""
-
-    ink8: Ink8
-    defects: list[Defect] = field(default_factory=list)
 
 
 def clean_ink(ink8: Ink8, reference8: Ink8 | None = None, *, settings: CleanSettings) -> CleanResult:
@@ -227,9 +205,15 @@ class _CleanJob:
     """Picklable: cleans one glyph of a folder."""
 
     def __init__(
-        self, folder: ImageFolder, output: Path, reference: ImageFolder | None, settings: CleanSettings
+        self,
+        folder: ImageFolder,
+        output: Path,
+        reference: ImageFolder | None,
+        settings: CleanSettings,
+        overlay: Path | None,
     ) -> None:
         self.folder, self.output, self.reference, self.settings = folder, output, reference, settings
+        self.overlay = overlay
 
     def __call__(self, codepoint: int) -> tuple[int, list[Defect], bool, str]:
         try:
@@ -239,6 +223,8 @@ class _CleanJob:
                 reference8 = self.reference.read(codepoint)
             result = clean_ink(ink8, reference8, settings=self.settings)
             write_ink(self.output / image_name(codepoint), result.ink8)
+            if self.overlay is not None and result.defects:
+                write_overlay(self.overlay / image_name(codepoint), ink8, result)
             return codepoint, result.defects, reference8 is not None, ""
         except ImageError as error:
             return codepoint, [], False, str(error)
@@ -247,9 +233,17 @@ class _CleanJob:
 
 
 def clean_folder(
-    folder: ImageFolder, output: Path, reference: ImageFolder | None = None, *, settings: CleanSettings
+    folder: ImageFolder,
+    output: Path,
+    reference: ImageFolder | None = None,
+    *,
+    settings: CleanSettings,
+    overlay: Path | None = None,
 ) -> Report:
     """Clean every image of `folder` into `output`, with a manifest that says what was repaired where.
+
+    With `overlay` each repaired glyph is pictured in that folder too, twice its size, with a box
+    around every repair.
 
     Glyphs that `reference` lacks are cleaned without it, more timidly. A glyph that cannot be read
     or judged is counted as failed, its file named, and left out. ImageError when the reference was
@@ -265,7 +259,7 @@ def clean_folder(
     kinds: Counter[str] = Counter()
     unguided = 0
     for codepoint, defects, guided, problem in parallel_map(
-        _CleanJob(folder, output, reference, settings), folder.codepoints
+        _CleanJob(folder, output, reference, settings, overlay), folder.codepoints
     ):
         if problem:
             report.add_failed(codepoint, problem)

@@ -26,6 +26,7 @@ from fontgen.outlines.genre import glyph_outline, measure_genre
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.stored import StoredOutline
+from fontgen.outlines.trace import trace_ink
 from fontgen.proof.sheet import SheetRow, contact_sheet, zoom_sheet
 from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
@@ -102,14 +103,22 @@ def _assemble_inputs(build: Build) -> Any:
 def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
     charset = read_charset(build)
     source = ImageFolder.open(build.folder("source").path)
-    dropped = _dropped(build)
+    dropped, replaced = _dropped(build), _replaced(build)
     outlines = outline_files(build.folder("trace").path) | by_hand.drawn(build)
+    settings = trace_settings(build) if replaced else build.recipe.trace
     _, placement = build.geometry()
     for codepoint in charset["generate"]:
+        record = source.glyphs.get(codepoint, {})
+        unfitting = _unfitting(record, placement)
+        if codepoint in replaced and codepoint in source.files:
+            outline = trace_ink(source.read(codepoint), source.canvas, settings)
+            for step in unfitting:
+                outline = outline.placed(step)
+            yield AssembledGlyph(codepoint, outline, record.get("advance_em"))
+            continue
         if codepoint not in outlines or codepoint in dropped:
             continue
-        record = source.glyphs.get(codepoint, {})
-        stored = StoredOutline(outlines[codepoint], _unfitting(record, placement), by_hand.read_drawn)
+        stored = StoredOutline(outlines[codepoint], unfitting, by_hand.read_drawn)
         yield AssembledGlyph(codepoint, stored, record.get("advance_em"))
     for codepoint in charset["blank"]:
         ref = build.stack.resolve([codepoint]).refs[codepoint]
@@ -121,9 +130,17 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
 
 
 def _dropped(build: Build) -> set[int]:
-    """Suspects that stay out of the font; hand work is never doubted."""
-    if build.recipe.output.on_suspect == "keep":
-        return set()
+    """Suspects that stay out of the font."""
+    return _doubted(build) if build.recipe.output.on_suspect == "drop" else set()
+
+
+def _replaced(build: Build) -> set[int]:
+    """Suspects for which the calibrated source glyph goes into the font."""
+    return _doubted(build) if build.recipe.output.on_suspect == "source" else set()
+
+
+def _doubted(build: Build) -> set[int]:
+    """Suspects; hand work is never doubted."""
     return suspects(build).keys() - by_hand.drawn(build).keys() - by_hand.painted(build).keys()
 
 
@@ -143,6 +160,9 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
 
     base = build.recipe.target.font
     outputs = font_files(build)
+    replaced = sorted(_replaced(build))
+    for codepoint in replaced:
+        build.talk.line(f"  the source glyph for the suspect {codepoint_name(codepoint)} {chr(codepoint)}")
     reports = assemble_formats(
         base.path if base else None,
         _glyphs(build),
@@ -158,6 +178,7 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         build.talk.line(f"  {notice}")
     figures = {
         "added": len(reports[0].added),
+        "from_source": [codepoint_name(c) for c in replaced],
         "failed": len(reports[0].failed),
         "files": {path.name: path.stat().st_size for path in outputs},
     }
@@ -180,7 +201,8 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
     charset = read_charset(build)
     traced = outline_files(build.folder("trace").path) | by_hand.drawn(build)
     dropped = _dropped(build)
-    added = {c for c in charset["generate"] if c in traced and c not in dropped} | set(charset["blank"])
+    made = traced.keys() | _replaced(build)
+    added = {c for c in charset["generate"] if c in made and c not in dropped} | set(charset["blank"])
     ref = build.target_refs[0]
     kept = set(open_face(ref).cmap) if ref else {*SPACES, *outline_files(build.folder("trace").path / "target")}
     for path in font_files(build):
