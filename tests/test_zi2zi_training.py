@@ -272,6 +272,9 @@ def test_resume_refuses_another_network_and_other_pairs(pairs: TinyPairs, whole:
         train(pairs, wider, SETTINGS, folder=whole, resume=True, device="cpu")
     with pytest.raises(CheckpointError, match="another set of pairs"):
         train(replace(pairs, fingerprint="other"), NETWORK, SETTINGS, folder=whole, resume=True, device="cpu")
+    moved = replace(pairs.canvas, margin_em=0.125)
+    with pytest.raises(CheckpointError, match="another canvas"):
+        train(replace(pairs, canvas=moved), NETWORK, SETTINGS, folder=whole, resume=True, device="cpu")
 
 
 def test_what_cannot_be_trained_is_refused(pairs: TinyPairs, tmp_path: Path) -> None:
@@ -279,6 +282,9 @@ def test_what_cannot_be_trained_is_refused(pairs: TinyPairs, tmp_path: Path) -> 
         train(replace(pairs, held_out=np.ones(10, bool)), NETWORK, SETTINGS, folder=tmp_path, device="cpu")
     with pytest.raises(TrainingError, match=r"3 styles, .*room for 2; raise embedding_num"):
         train(replace(pairs, styles=["a", "b", "c"]), NETWORK, SETTINGS, folder=tmp_path, device="cpu")
+    outside = replace(pairs, style_index=np.array([0, 2] * 5, np.int32))
+    with pytest.raises(TrainingError, match=r"style index 2 in the pairs, .*room for 2; raise embedding_num"):
+        train(outside, NETWORK, SETTINGS, folder=tmp_path, device="cpu")
     deep = NETWORK.model_copy(update={"num_downs": 6})
     with pytest.raises(RecipeError, match="multiple of 64 px"):
         train(pairs, deep, SETTINGS, folder=tmp_path, device="cpu")

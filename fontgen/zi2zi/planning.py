@@ -17,9 +17,9 @@ from fontgen.zi2zi.settings import TrainSettings
 
 GB = 2**30
 
-CONTEXT_BYTES = 640 * 2**20
+CONTEXT_BYTES = 720 * 2**20
 """What a process takes besides its tensors: CUDA's context and libraries on a card (rule of thumb: 0.3 to 0.6 GB),
-on a CPU python and torch with their code (measured: 0.6 GB)."""
+on a CPU python and torch with their code (measured with torch 2.15: 0.7 GB resident)."""
 
 USABLE = 0.95
 """The share of the rest that tensors can fill before an allocator runs out of pieces large enough. Rule of thumb."""

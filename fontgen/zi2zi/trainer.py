@@ -142,6 +142,12 @@ class _Run:
             raise TrainingError(
                 f"{len(self.styles)} styles, but the network has room for {network.embedding_num}; raise embedding_num"
             )
+        highest = int(np.max(pairs.style_index, initial=0))
+        if highest >= network.embedding_num:
+            raise TrainingError(
+                f"style index {highest} in the pairs, but the network has room for {network.embedding_num}; "
+                "raise embedding_num"
+            )
         self.network = network
         self.settings = settings
         self.folder = folder
