@@ -4,15 +4,14 @@ Perfect images of a font's own glyphs are traced, a TrueType and a CFF font are 
 both are drawn at 1000 pixels per em and compared with the font itself: intersection over union of the pixels
 at least half covered (mean, 5th percentile, worst), points against the font's own, and the share of upright
 and level edges (80 units and longer, overlaps removed) that come out within 1 unit. A glyph below 0.95 is
-counted as wrong: that is what a lost counter or a turned contour costs.
+counted as wrong: that is what a lost counter or a turned contour costs. Last comes the speed from a folder of
+images to a saved TTF (`outline_speed.py`). Everything goes into `benchmarks/results/outline.json` as well.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,12 +28,15 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 
+from benchmarks.outline_speed import measure_speed
 from fontgen.canvas import Canvas
+from fontgen.files import write_json
 from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
+from fontgen.outlines.folder import BATCH, in_batches
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import Genre, TraceSettings
-from fontgen.outlines.trace import trace_ink
+from fontgen.outlines.trace import trace_inks
 
 UNITS_PER_EM = 1000
 _TILE_PX, _TILES = 256, 5
@@ -82,7 +84,7 @@ def measure(path: Path, face_index: int, size_px: int, count: int, seed: int, se
     canvas = Canvas(size_px=size_px)
     images = [render_ink(face, codepoint, canvas) for codepoint in codepoints]
     begun = time.process_time()
-    outlines = [trace_ink(ink, canvas, settings) for ink in images]
+    outlines = [outline for batch in in_batches(images, BATCH) for outline in trace_inks(batch, canvas, settings)]
     per_second = len(outlines) / (time.process_time() - begun)
     true_operations = [_true_operations(truth, codepoint) for codepoint in codepoints]
     true_points = float(np.mean([_count_points(operations) for operations in true_operations]))
@@ -249,29 +251,36 @@ def main() -> None:
     parser.add_argument("--genre", default="auto", help="preset of the tracer (default auto)")
     parser.add_argument("--method", default="fit", choices=["fit", "potrace"])
     parser.add_argument("--tolerance-em", type=float, default=None, help="tolerance of the fit (default: the tracer's)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    parser.add_argument(
+        "--speed-count", type=int, default=2000, help="images for the measure of speed, 0 for none (default 2000)"
+    )
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results" / "outline.json")
     options = parser.parse_args()
     settings = TraceSettings(genre=cast(Genre, options.genre), method=options.method)
     if options.tolerance_em is not None:
         settings = settings.model_copy(update={"tolerance_em": options.tolerance_em})
-    if not options.json:
-        print(
-            f"{'font':32} {'px':>4} {'curves':9} {'IoU':>7} {'p5':>7} {'worst':>7} {'wrong':>5} "
-            f"{'points':>7} {'true':>6} {'ratio':>5} {'stems':>6} {'1/s':>5}"
-        )
+    print(
+        f"{'font':32} {'px':>4} {'curves':9} {'IoU':>7} {'p5':>7} {'worst':>7} {'wrong':>5} "
+        f"{'points':>7} {'true':>6} {'ratio':>5} {'stems':>6} {'1/s':>5}"
+    )
+    results: dict[str, list[dict[str, Any]]] = {"fidelity": [], "speed": []}
     for font in options.fonts:
         for size_px in options.size:
             for row in measure(font, options.face_index, size_px, options.count, options.seed, settings):
                 data = row.to_json()
-                if options.json:
-                    print(json.dumps(data))
-                else:
-                    print(
-                        f"{row.font[:32]:32} {size_px:4} {row.kind:9} {data['iou_mean']:7.4f} {data['iou_p5']:7.4f} "
-                        f"{data['iou_worst']:7.4f} {data['wrong']:5} {row.points:7.1f} {row.true_points:6.1f} "
-                        f"{data['points_ratio']:5.2f} {row.stems_within_1:6.1%} {row.glyphs_per_second:5.0f}"
-                    )
-                sys.stdout.flush()
+                results["fidelity"].append(data)
+                print(
+                    f"{row.font[:32]:32} {size_px:4} {row.kind:9} {data['iou_mean']:7.4f} {data['iou_p5']:7.4f} "
+                    f"{data['iou_worst']:7.4f} {data['wrong']:5} {row.points:7.1f} {row.true_points:6.1f} "
+                    f"{data['points_ratio']:5.2f} {row.stems_within_1:6.1%} {row.glyphs_per_second:5.0f}",
+                    flush=True,
+                )
+    for font in options.fonts if options.speed_count else []:
+        speed = measure_speed(font, options.face_index, options.size[0], options.speed_count, settings)
+        results["speed"].append(speed.to_json())
+        print(speed.line(), flush=True)
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.results, results)
 
 
 if __name__ == "__main__":

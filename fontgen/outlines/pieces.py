@@ -20,6 +20,7 @@ _NEAR = 3
 _FURTHEST_CORNER_PX = 2.0
 _MIN_TURN = 0.12  # radians between an extremum and the ends of its curve: less is a wobble
 _HOPELESS = 100
+_BEVEL = 6  # points between a line and a blunt corner that are a line too
 _FRACTIONS = 1024
 """Places between two points are counted in these: exact numbers however many glyphs lie before them."""
 
@@ -127,8 +128,10 @@ class _Place(NamedTuple):
 class Assembler:
     """Lines and yet unfitted curves from what was found on the edge."""
 
-    def __init__(self, features: Features, bounds: Ints, runs: list[StraightRun]) -> None:
+    def __init__(self, features: Features, bounds: Ints, runs: list[StraightRun], *, blunt: bool) -> None:
+        """`blunt`: corners lie on the edge itself, not where their sides would meet."""
         self._features = features
+        self._blunt = blunt
         self._runs = runs
         self._run_starts = [run.first for run in runs]
         self._extrema = find_extrema(features)
@@ -164,7 +167,12 @@ class Assembler:
             self._runs[bisect_left(self._run_starts, first) : bisect_left(self._run_starts, last)]
             for first, last in spans
         ]
-        places = [_corner_place(nodes[k], runs_of[k - 1], runs_of[k], spans[k - 1][1]) for k in range(len(spans))]
+        places = [
+            _Place(nodes[k].at, nodes[k].z, False, 0)
+            if self._blunt and nodes[k].sharp
+            else _corner_place(nodes[k], runs_of[k - 1], runs_of[k], spans[k - 1][1])
+            for k in range(len(spans))
+        ]
         pieces: list[Piece] = []
         for k, (_, last) in enumerate(spans):
             end_place = places[k + 1] if k + 1 < len(spans) else places[0]._replace(at=last)
@@ -241,7 +249,7 @@ class Assembler:
 
     def _curves(self, first: float, last: float, p0: complex, p3: complex, t0: complex, t3: complex) -> list[Piece]:
         """A curve, divided at its extrema."""
-        if last - first < 2:
+        if last - first < (_BEVEL if self._blunt else 2):
             return [Piece(p0, p3, line=True)] if abs(p3 - p0) > 1e-9 else []
         pieces: list[Piece] = []
         low = bisect_right(self._extremum_places, first + 2)

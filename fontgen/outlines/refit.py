@@ -44,6 +44,8 @@ class FitLimits:
     """(loops,) how far a curve may stray."""
     snap_degrees: float
     half_unit_px: float
+    blunt: bool = False
+    """Whether corners stay on the edge, which cuts them short, instead of lying where their sides meet."""
 
 
 def refit(features: Features, limits: FitLimits) -> list[Refitted]:
@@ -51,7 +53,7 @@ def refit(features: Features, limits: FitLimits) -> list[Refitted]:
     bounds = find_bounds(features)
     tolerance_px = limits.tolerance_px[features.loop]
     runs = find_lines(features, bounds, _LINE_RMS * tolerance_px, limits.snap_degrees, limits.half_unit_px)
-    assembler = Assembler(features, bounds, runs)
+    assembler = Assembler(features, bounds, runs, blunt=limits.blunt)
     loops = [
         assembler.loop_pieces(begin, end)
         for begin, end in zip(features.starts[:-1].tolist(), (features.starts[1:] - 1).tolist(), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.outlines.edge import Complexes, Ints, Loops, edge_loops, enclosed_areas, joined, pixel_loops
-from fontgen.outlines.features import find_features
+from fontgen.outlines.features import Features, find_features
 from fontgen.outlines.noise import STEP_PX, settle
 from fontgen.outlines.outline import Contour, Outline
 from fontgen.outlines.refit import FitLimits, Refitted, cubic_area, refit, spline_area
 from fontgen.outlines.settings import PRESETS, TraceSettings
 from fontgen.outlines.truetype import SplineContours
+from fontgen.outlines.untangle import untangled
 from fontgen.outlines.winding import wind_by_nesting
 
 _SPECKLE_PX2 = 2.0
+_UNITS_PER_EM = 1000  # the coarsest grid that fonts with curves of either kind are drawn on
 _FINEST_PX = 0.1  # what the edge of a perfect image can be trusted to
 
 
@@ -93,12 +96,43 @@ def _fitted(loops: Loops, canvas: Canvas, settings: TraceSettings) -> tuple[Ints
         half_unit_px=0.0005 * px_per_em,
     )
     fitted = refit(features, limits)
+    _mend_twists(fitted, features)
+
+    def grid(z: Complexes) -> Complexes:
+        em = _on_grid(z, canvas)
+        units: Complexes = np.floor(em.real * _UNITS_PER_EM + 0.5) + 1j * np.floor(em.imag * _UNITS_PER_EM + 0.5)
+        return units
+
+    crossing = untangled(fitted, features.glyph, grid)
+    if crossing.size:
+        # Closer to the edge, with corners on it; in the end the edge itself.
+        chosen = np.isin(np.arange(features.glyph.size), crossing)
+        some = features.only(chosen)
+        again = refit(some, replace(limits, tolerance_px=_CLOSER * limits.tolerance_px[chosen], blunt=True))
+        _mend_twists(again, some)
+        for index, contour in zip(crossing.tolist(), again, strict=True):
+            fitted[index] = contour
+        for index in untangled(fitted, features.glyph, grid).tolist():
+            fitted[index] = _polygon(features, index)
+    return features.glyph, fitted
+
+
+_CLOSER = 0.4
+"""Of the tolerance: what is left to contours that came to cross."""
+
+
+def _mend_twists(fitted: list[Refitted], features: Features) -> None:
+    """Contours that do not enclose what their loops do give way to the loops."""
     areas_px2 = enclosed_areas(features.points, features.starts).tolist()
     for index, (contour, area_px2) in enumerate(zip(fitted, areas_px2, strict=True)):
         if not (_alike(cubic_area(contour.cubic), area_px2) and _alike(spline_area(contour), area_px2)):
-            points = features.points[features.starts[index] : features.starts[index + 1] - 1].tolist()
-            fitted[index] = Refitted([(z,) for z in points], points, [True] * len(points))
-    return features.glyph, fitted
+            fitted[index] = _polygon(features, index)
+
+
+def _polygon(features: Features, index: int) -> Refitted:
+    """Every other point of a loop."""
+    points = features.points[features.starts[index] : features.starts[index + 1] - 1 : 2].tolist()
+    return Refitted([(z,) for z in points], points, [True] * len(points))
 
 
 def _alike(area: float, true: float) -> bool:

@@ -15,6 +15,8 @@ from fontgen.outlines.edge import Complexes, Ints
 
 Bools = NDArray[np.bool_]
 
+_LONG = 12  # units between the off-curve points to either side of an on-curve one
+
 
 @dataclass(frozen=True, eq=False)
 class SplineContours:
@@ -71,9 +73,10 @@ def glyf_points(contours: SplineContours, units_per_em: int) -> GlyfPoints:
     before, after = _neighbours(starts)
     implied = on_curve & ~on_curve[before] & ~on_curve[after]
     implied[starts[:-1]] = False
-    # Within half a unit of the middle: what rounding costs anyway.
-    implied &= np.abs(x[before] + x[after] - 2 * x) <= 1
-    implied &= np.abs(y[before] + y[after] - 2 * y) <= 1
+    # Within half a unit of the middle, which is what rounding costs anyway; between short handles it shows.
+    off = np.maximum(np.abs(x[before] + x[after] - 2 * x), np.abs(y[before] + y[after] - 2 * y))
+    long = np.abs(x[after] - x[before]) + np.abs(y[after] - y[before]) >= _LONG
+    implied &= (off == 0) | ((off == 1) & long)
     if implied.any():
         keep = ~implied
         x, y, on_curve = x[keep], y[keep], on_curve[keep]
