@@ -27,10 +27,6 @@ def crossing_pairs(segments: Complexes, contour: Ints, glyph: Ints) -> tuple[Int
     """
     if not contour.size:
         return contour, contour
-    t = np.linspace(0.0, 1.0, _CHORDS + 1)[:, None]
-    weights = np.concatenate([(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3], axis=1)
-    paths = weights @ segments
-    paths[0], paths[-1] = segments[0], segments[3]
     following = np.arange(1, contour.size + 1)
     ends = np.flatnonzero(np.diff(contour, append=-1))
     following[ends] = np.concatenate([[0], ends[:-1] + 1])
@@ -47,8 +43,9 @@ def crossing_pairs(segments: Complexes, contour: Ints, glyph: Ints) -> tuple[Int
     for lines in range(3):
         pair = straight == lines
         first, second = one[pair], two[pair]
-        path = paths if lines == 0 else segments[::3]
-        crossed = _cross(path, paths if lines < 2 else segments[::3], first, second, following)
+        path = segments[::3, first] if lines else _path(segments[:, first])
+        other = segments[::3, second] if lines == 2 else _path(segments[:, second])
+        crossed = _cross(path, other, first, second, following)
         found.append((first[crossed], second[crossed]))
     ones, twos = zip(*found, strict=True)
     return np.concatenate(ones), np.concatenate(twos)
@@ -70,10 +67,18 @@ def _near(segments: Complexes, glyph: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(ones), np.concatenate(twos)
 
 
+def _path(segments: Complexes) -> Complexes:
+    """(_CHORDS + 1, n) points of cubics, the ends exactly."""
+    t = np.linspace(0.0, 1.0, _CHORDS + 1)[:, None]
+    p0, p1, p2, p3 = segments
+    path: Complexes = (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t * t * p2 + t**3 * p3
+    return path
+
+
 def _cross(paths: Complexes, others: Complexes, one: Ints, two: Ints, following: Ints) -> NDArray[np.bool_]:
-    """(pairs,) whether any chord of the one crosses one of the other; chords that share an end are left out."""
-    a, b = paths[:-1, one][:, None], paths[1:, one][:, None]
-    c, d = others[:-1, two][None], others[1:, two][None]
+    """(pairs,) whether any chord of the one path crosses one of the other; chords that share an end are left out."""
+    a, b = paths[:-1, None], paths[1:, None]
+    c, d = others[None, :-1], others[None, 1:]
 
     def side(start: Complexes, end: Complexes, point: Complexes) -> NDArray[np.float64]:
         along, to = end - start, point - start
@@ -83,7 +88,7 @@ def _cross(paths: Complexes, others: Complexes, one: Ints, two: Ints, following:
     cross = (side(a, b, c) * side(a, b, d) < 0) & (side(c, d, a) * side(c, d, b) < 0)
     cross[-1, 0] &= following[one] != two
     cross[0, -1] &= following[two] != one
-    if paths is others:
+    if len(paths) == len(others) > 2:
         chord = np.arange(len(paths) - 1)
         neighbours = np.abs(chord[:, None] - chord) <= 1
         cross &= ~(neighbours[:, :, None] & (one == two))

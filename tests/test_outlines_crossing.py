@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fontgen.canvas import Canvas
+from fontgen.fonts.face import Face, FontRef
+from fontgen.glyphs.render import render_ink
+from fontgen.outlines.crossing import Segment, crossing_pairs, cubic_segments, line_segment, spline_segments
+from fontgen.outlines.edge import Complexes
+from fontgen.outlines.outline import Outline, signed_area
+from fontgen.outlines.refit import Refitted
+from fontgen.outlines.trace import trace_inks
+from fontgen.outlines.untangle import untangled
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def crossings(*contours: list[Segment], glyph: list[int] | None = None) -> set[tuple[int, int]]:
+    """Numbers of the contours of every crossing pair of segments."""
+    numbers = np.repeat(np.arange(len(contours)), [len(contour) for contour in contours])
+    segments = np.array([segment for contour in contours for segment in contour]).T
+    one, two = crossing_pairs(segments, numbers, np.array(glyph or [0] * len(contours))[numbers])
+    return {(min(a, b), max(a, b)) for a, b in zip(numbers[one].tolist(), numbers[two].tolist(), strict=True)}
+
+
+def polygon(*points: complex) -> list[Segment]:
+    return [line_segment(a, b) for a, b in pairwise([*points, points[0]])]
+
+
+SQUARE = polygon(0, 100, 100 + 100j, 100j)
+
+
+def test_sound_contours_do_not_cross() -> None:
+    inner = polygon(20 + 20j, 20 + 80j, 80 + 80j, 80 + 20j)
+    assert crossings(SQUARE, inner) == set()
+
+
+def test_contours_that_touch_do_not_cross() -> None:
+    assert (
+        crossings(SQUARE, polygon(100, 200, 200 + 100j, 100 + 100j), polygon(50 + 100j, 60 + 150j, 40 + 150j)) == set()
+    )
+
+
+def test_bow_tie_crosses_itself() -> None:
+    assert crossings(polygon(0, 100 + 100j, 100, 100j)) == {(0, 0)}
+
+
+def test_overlapping_contours_cross_in_one_glyph_only() -> None:
+    moved = polygon(50 + 50j, 150 + 50j, 150 + 150j, 50 + 150j)
+    assert crossings(SQUARE, moved) == {(0, 1)}
+    assert crossings(SQUARE, moved, glyph=[0, 1]) == set()
+
+
+def test_curve_with_a_loop_crosses_itself() -> None:
+    loop: Segment = (0, 200 + 150j, -100 + 150j, 100)
+    assert crossings([loop, *polygon(100, 50 - 100j, 0)[:2]]) == {(0, 0)}
+
+
+def test_curve_through_a_line_is_found_whichever_comes_first() -> None:
+    arch: Segment = (20 - 40j, 20 + 60j, 80 + 60j, 80 - 40j)
+    shape = [arch, line_segment(80 - 40j, 20 - 40j)]
+    assert crossings(SQUARE, shape) == {(0, 1)}
+    assert crossings(shape, SQUARE) == {(0, 1)}
+
+
+def test_segments_carry_the_number_of_their_curve() -> None:
+    points, on_curve = [100, 100 + 50j, 50 + 100j, 100j, 0], [True, False, False, True, True]
+    segments, numbers = spline_segments(points, on_curve)
+    assert numbers == [0, 1, 1, 2]
+    assert segments[1][3] == segments[2][0] == 75 + 75j
+    segments, numbers = cubic_segments([(100,), (100 + 50j, 50 + 100j, 100j), (0,)])
+    assert numbers == [0, 1, 2]
+    assert segments[0] == (0, 0, 100, 100)
+
+
+def _grid(z: Complexes) -> Complexes:
+    return np.floor(z.real + 0.5) + 1j * np.floor(z.imag + 0.5)
+
+
+def test_hook_at_a_corner_becomes_a_chord_and_the_rest_stays() -> None:
+    hook = (104 + 96j, 96 + 92j, 96 + 99j)
+    contour = Refitted(
+        [(100,), (100 + 100j,), hook, (100j,), (0,)],
+        [100, 100 + 100j, 104 + 96j, 96 + 92j, 96 + 99j, 100j, 0],
+        [True, True, False, False, True, True, True],
+    )
+    assert untangled([contour], np.array([0]), _grid).size == 0
+    assert contour.cubic == [(100,), (100 + 100j,), (96 + 99j,), (100j,), (0,)]
+    assert contour.points[-3:] == [96 + 99j, 100j, 0]
+
+
+def test_what_chords_cannot_mend_is_told() -> None:
+    tie = [(100 + 100j,), (100,), (100j,), (0,)]
+    sound = [(300,), (300 + 100j,), (200 + 100j,), (200,)]
+    contours = [
+        Refitted(shape, [segment[0] for segment in shape], [True] * 4)
+        for shape in (sound, tie)  # type: ignore[arg-type]
+    ]
+    assert untangled(contours, np.array([0, 1]), _grid).tolist() == [1]
+
+
+def _segments(outline: Outline, *, quadratic: bool) -> list[list[Segment]]:
+    """The segments of every contour as a font of 1000 units holds them."""
+    if not quadratic:
+        return [
+            cubic_segments([tuple(_grid(np.array([complex(*p) * 1000 for p in s])).tolist()) for s in contour])[0]
+            for contour in outline.contours
+        ]
+    glyph = outline.truetype(units_per_em=1000)
+    points, on_curve = (glyph.x + 1j * glyph.y).tolist(), glyph.on_curve.tolist()
+    bounds = [0, *(end + 1 for end in glyph.ends.tolist())]
+    return [
+        spline_segments([*points[a + 1 : b], points[a]], [*on_curve[a + 1 : b], True])[0] for a, b in pairwise(bounds)
+    ]
+
+
+@pytest.mark.parametrize("name", ["zen-maru-gothic-bold.ttf", "noto-sans-jp-bold.ttf"])
+@pytest.mark.parametrize("size_px", [96, 256])
+def test_traced_glyphs_neither_cross_nor_wind_wrongly(name: str, size_px: int) -> None:
+    face, canvas = Face(FontRef.of(FIXTURES / name)), Canvas(size_px=size_px)
+    codepoints = sorted(code for code in face.cmap if code >= 0x4E00)[::26]
+    inks = [render_ink(face, codepoint, canvas) for codepoint in codepoints]
+    outlines = trace_inks(inks, canvas)
+    for codepoint, outline, ink in zip(codepoints, outlines, inks, strict=True):
+        area_px2 = sum(map(signed_area, outline.contours)) * canvas.px_per_em**2
+        assert area_px2 == pytest.approx(ink.sum() / 255, rel=0.02), f"U+{codepoint:04X}"
+        for quadratic in (False, True):
+            assert crossings(*_segments(outline, quadratic=quadratic)) == set(), f"U+{codepoint:04X}"
