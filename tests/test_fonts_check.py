@@ -198,6 +198,18 @@ def false_code_page(font: TTFont) -> None:
     font["OS/2"].ulCodePageRange1 |= 1 << 20
 
 
+def overlaps(font: TTFont) -> None:
+    put(font, squares((100, 0, 600, 500), (300, 200, 900, 700), clockwise=(True, True)))
+
+
+def no_point_at_the_top(font: TTFont) -> None:
+    pen = TTGlyphPen(None)
+    pen.moveTo((100, 0))
+    pen.qCurveTo((500, 900), (900, 0))
+    pen.closePath()
+    put(font, pen.glyph())
+
+
 def no_gasp(font: TTFont) -> None:
     del font["gasp"]
 
@@ -232,6 +244,8 @@ BAD: list[tuple[Callable[[TTFont], None], str, str]] = [
     (no_vertical_metrics, "vertical metrics", "warn"),
     (false_code_page, "code pages", "warn"),
     (no_gasp, "smoothing", "warn"),
+    (overlaps, "overlaps", "warn"),
+    (no_point_at_the_top, "extreme points", "warn"),
 ]
 
 

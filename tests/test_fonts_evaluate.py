@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
 
 from fontgen.canvas import Canvas, Placement
 from fontgen.errors import CharsetError, FontError, GlyphError
@@ -71,6 +72,22 @@ def test_overlap_and_l1_of_known_rectangles(tmp_path: Path) -> None:
     assert figures.iou == pytest.approx(0.5, abs=0.01)
     assert figures.ink_l1 == pytest.approx(0.5, abs=1e-3)
     assert figures.l1 == pytest.approx(0.8 * 0.2 / 1.125**2, abs=1e-4)
+
+
+def test_points_are_counted_against_the_truth(tmp_path: Path) -> None:
+    truth = bars(tmp_path / "truth.ttf", {0x4E00: (100, 0, 900, 700), 0x4E01: (100, 0, 900, 700)})
+    font = TTFont(bars(tmp_path / "font.ttf", {0x4E00: (100, 0, 900, 700), 0x4E01: (100, 0, 900, 700)}))
+    pen = TTGlyphPen(None)
+    pen.moveTo((100, 0))
+    for point in ((100, 350), (100, 700), (500, 700), (900, 700), (900, 0)):
+        pen.lineTo(point)
+    pen.closePath()
+    font["glyf"]["uni4E00"] = pen.glyph()
+    font.save(tmp_path / "more.ttf")
+    report = evaluate_fonts(tmp_path / "more.ttf", truth, workers=1)
+    assert report.font.glyphs[0x4E00].points_ratio == 1.5
+    assert report.font.means()["points_ratio"] == 1.25
+    assert any(line.split()[-1] == "1.25" for line in report.table_lines() if line.startswith("points per"))
 
 
 @pytest.mark.parametrize("width", [30, 61.5, 120])

@@ -15,6 +15,7 @@ from fontTools.ttLib import TTFont, TTLibError
 
 from fontgen.errors import FontError
 from fontgen.fonts.base import NEEDED_TABLES, font_bytes
+from fontgen.fonts.check_curves import check_curves
 from fontgen.fonts.check_glyphs import check_glyphs
 from fontgen.fonts.check_shaping import check_shaping
 from fontgen.fonts.check_subject import Finding, Level, Subject, judged
@@ -41,6 +42,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_code_pages,
     check_hinting,
     check_glyphs,
+    check_curves,
     check_shaping,
 )
 

@@ -7,7 +7,7 @@ lacks or leaves blank are measured as an empty image: leaving a bad glyph out ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class GlyphFigures:
     """How far it lies above."""
     weight_units: float | None
     """Mean stroke width less the true one; None for a blank glyph."""
+    points_ratio: float | None = None
+    """Points of the outline over the true outline's, both as their fonts store them; None for a blank glyph."""
 
     @property
     def position_units(self) -> float | None:
@@ -148,6 +150,7 @@ _MEANS: tuple[tuple[str, str, Callable[[float], float]], ...] = (
     ("position_units", "position_units", float),
     ("weight_units", "weight_units", float),
     ("weight_error_units", "weight_units", abs),
+    ("points_ratio", "points_ratio", float),
 )
 
 
@@ -240,6 +243,7 @@ _ROWS = (
     ("dy_units", "  mean shift up", ".1f"),
     ("weight_error_units", "stroke width error (1/1000 em)", ".1f"),
     ("weight_units", "  mean, heavier is positive", ".1f"),
+    ("points_ratio", "points per true point", ".2f"),
 )
 
 
@@ -302,7 +306,12 @@ class _Job:
                 state = "ok" if ink.any() else "blank"
             except GlyphError as error:
                 state, why = "failed", str(error)
-        return _Measured(codepoint, state, compare_ink(ink, truth, self.canvas), why)
+        figures = compare_ink(ink, truth, self.canvas)
+        if state == "ok":
+            figures = replace(
+                figures, points_ratio=face.point_count(codepoint) / open_face(self.truth).point_count(codepoint)
+            )
+        return _Measured(codepoint, state, figures, why)
 
 
 def evaluate_fonts(

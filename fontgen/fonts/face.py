@@ -130,6 +130,10 @@ class Face:
     def advance_em(self, codepoint: int) -> float:
         return float(self._load(codepoint).advance.x) / self.units_per_em
 
+    def point_count(self, codepoint: int) -> int:
+        """Points of the outline, off-curve ones among them, as the font stores it (composites taken apart)."""
+        return int(self._load(codepoint).outline.n_points)
+
     def bounds_em(self, codepoint: int) -> tuple[float, float, float, float] | None:
         """(x_min, y_min, x_max, y_max) of the outline in em; None for a blank glyph."""
         outline = self._load(codepoint).outline
