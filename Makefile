@@ -5,7 +5,7 @@ SETUP := setup
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair release clean
+.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair bench-build release clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -36,6 +36,9 @@ bench-outline: setup  ## outlines traced from perfect glyph images against the t
 
 bench-repair: setup  ## repair of injected defects, and harm done to sound glyphs
 	$(RUN) benchmarks.repair
+
+bench-build: setup  ## the seconds of each stage of a build of all of cjk-unified that fonts/noto-sans-tc-bold.ttf has
+	$(RUN) benchmarks.build_big
 
 # What to release: make release RECIPE=my-font.toml VERSION=1.001 CHECKPOINT=my-font.safetensors
 RECIPE := pipelines/demo.toml

@@ -98,7 +98,7 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
     """
     with together(build), build.workspace.locked():
         save_resolved(build.recipe, build.workspace.root / "recipe.json")
-        seconds: dict[str, float] = {}
+        seconds = build.seconds
         steps = plan(build, from_stage=from_stage, until=until)
         if any(step.runs and step.stage.name in {"train", "infer"} for step in steps):
             neural.require_device(build)
@@ -184,6 +184,9 @@ def summary_lines(build: Build) -> list[str]:
         lines.append(f"            on {measured['glyphs']} characters that the target lacks, {counts}")
     for path in outputs.font_files(build):
         lines.append(f"file        {_relative(path)}  {path.stat().st_size / 1000:,.0f} kB")
+    if build.seconds:
+        took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in build.seconds.items() if seconds >= 0.05)
+        lines.append(f"time        {took}; {sum(build.seconds.values()):.1f} s in all")
     proof = build.folder("proof").path
     for name in ("proof.html", "sheet.png", "zoom.png", "curves.png"):
         if (proof / name).exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,13 @@ def test_the_summary_repeats_what_was_wrong_to_the_end_of_training(project: Proj
     lines = project.run().stdout.splitlines()
     told = [line for line in lines if line.startswith("training ")]
     assert told == ["training    since step 2: the style is flat", "training    stopped early at step 2 of 3"]
+
+
+def test_the_summary_names_the_time_of_every_stage_that_ran(project: Project) -> None:
+    result = project.run("--from", "proof")
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("time ")]
+    assert re.fullmatch(r"time        proof \d+\.\d s; \d+\.\d s in all", line)
+    assert not any(line.startswith("time ") for line in project.run().stdout.splitlines())
 
 
 def test_the_summary_names_counts_figures_and_files(built: Project) -> None:

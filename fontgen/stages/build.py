@@ -42,6 +42,8 @@ class Build:
     """Stage -> its fingerprint in this run."""
     reports: dict[str, Report] = field(default_factory=dict)
     """Stage -> what became of its glyphs, for stages that ran and for those whose last run had failures."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Stage -> how long it took in this run, for stages that ran."""
 
     def folder(self, stage: str) -> StageFolder:
         return self.workspace.stage(stage)
