@@ -204,4 +204,50 @@ def trace(images: Path, output: Path, genre: str) -> None:
     finish(trace_folder(_open(images), output, settings))
 
 
-COMMANDS = (render, infer, clean, register, gate, trace)
+@click.command()
+@click.argument("charset", metavar="SET")
+@click.option("-o", "--output", required=True, type=FILE, help="FILE.pdf; FILE.json beside it says what stands where.")
+@click.option("--font", type=FILE, help="Print its characters in light grey, to write over.")
+@click.option("--box", default=20.0, show_default=True, type=click.FloatRange(8, 80), help="Width of a box in mm.")
+def template(charset: str, output: Path, font: Path | None, box: float) -> None:
+    """Make pages to print and write characters into; `fontgen cut` cuts the scans.
+
+    \b
+    fontgen template @my-500.txt -o template.pdf --font NotoSansTC-Regular.otf
+    """
+    from PIL import Image
+
+    from fontgen.canvas import Canvas
+    from fontgen.fonts.face import FontRef, open_face
+    from fontgen.glyphs.render import render_ink
+    from fontgen.glyphs.template import Template, write_template
+
+    def pattern(codepoint: int, size_px: int) -> Image.Image:
+        face = open_face(FontRef.of(font))  # type: ignore[arg-type]
+        if codepoint not in face.cmap:
+            return Image.new("L", (size_px, size_px), 255)
+        return Image.fromarray(255 - render_ink(face, codepoint, Canvas(size_px=size_px, margin_em=0.0)))
+
+    wanted = Template(tuple(codepoints_of(charset)), box)
+    pages = write_template(wanted, output, pattern=pattern if font else None)
+    click.echo(f"{output}: {pages} pages, {len(wanted.codepoints)} boxes", err=True)
+
+
+@click.command()
+@click.argument("scans", metavar="SCAN...", nargs=-1, required=True, type=FILE)
+@click.option("--template", "template_file", required=True, type=FILE, help="The .json that `fontgen template` wrote.")
+@_output
+@click.option("--size", default=256, show_default=True, type=click.IntRange(32, 2048), help="Pixels of an image.")
+def cut(scans: tuple[Path, ...], template_file: Path, output: Path, size: int) -> None:
+    """Cut scans of a filled template into glyph images: deskewed, levels set, one image a box.
+
+    \b
+    fontgen cut scan-1.png scan-2.png --template template.json -o scans
+    """
+    from fontgen.glyphs.cut import cut_scans
+    from fontgen.glyphs.template import Template
+
+    finish(cut_scans(scans, Template.open(template_file), output, size_px=size))
+
+
+COMMANDS = (render, infer, clean, register, gate, trace, template, cut)
