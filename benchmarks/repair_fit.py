@@ -2,9 +2,9 @@
 
 Gaps of genuine glyphs are the counters, gaps of glyphs with injected hairlines (straight and bent) and
 pinholes the defects; every third glyph is its own reference, the others have the calibrated source's.
-Give typefaces of every kind: what is shipped was fitted on Noto Sans CJK Regular,
-Noto Serif CJK Bold and Regular, Zen Maru Gothic Bold, Klee One SemiBold, AR PL KaitiM GB and Aoyagi
-Kouzan T, 600 glyphs of each. Needs torch; the result is written into the module's text.
+Give typefaces of every kind: what is shipped was fitted on Noto Sans CJK Regular and Black, Noto Serif CJK
+Bold and Light, Zen Maru Gothic Bold, Klee One Regular and SemiBold, AR PL KaitiM GB and Aoyagi Kouzan T, 450
+glyphs of each, 303 of the last. Needs torch; the result is written into the module's text.
 """
 
 from __future__ import annotations
