@@ -29,15 +29,13 @@ from fontgen.fonts.glyf import (
 )
 from fontgen.fonts.metrics import (
     AdvanceRule,
-    Bounds,
     CompiledGlyph,
+    Hanging,
     add_vertical_metrics,
     charstring_bounds,
     hang_from_origin,
     is_ideographic,
     update_extremes,
-    usual,
-    vertical_origin,
 )
 from fontgen.fonts.os2 import update_os2
 from fontgen.fonts.tables import (
@@ -47,14 +45,12 @@ from fontgen.fonts.tables import (
     extend_device_metrics,
     write_cmap,
 )
+from fontgen.fonts.vertical import Turned, add_vert, form_names, needs_form, served, vertical_map
 from fontgen.parallel import parallel_map
 from fontgen.report import Report
 
 MAX_GLYPHS = 65535
 """maxp.numGlyphs is 16 bits (OpenType: maxp)."""
-
-_SAMPLE = 200
-"""Ideographs whose tops tell where a CFF font without VORG hangs them: charstrings are slow to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +88,8 @@ class _Joining:
     compiled: CompiledGlyph
     advance_em: float | None
     height_em: float | None
+    outline: Drawable | None = None
+    """Kept where a form for vertical lines may be made of it."""
     name: str = ""
     replaced: str | None = None
     """The base's glyph for this codepoint, whether or not its place is taken."""
@@ -131,9 +129,11 @@ def join_glyphs(
     advances = AdvanceRule(font, source)
     if "vmtx" not in font and any(map(is_ideographic, [*mapping, *(glyph.codepoint for glyph in joining)])):
         add_vertical_metrics(font, charstring_bounds(font, order=font.getGlyphOrder()) if cff else bounds)
-    hanging = _Hanging(font, bounds)
+    hanging = Hanging(font, bounds)
+    forms = _vertical_forms(font, joining, advances, hanging, order, writer)
+    _require_room(len(font.getGlyphOrder()), len(order))
     report.notices += drop_stale(font, replaced=any(glyph.replaced for glyph in joining))
-    _load_listing_tables(font)
+    _load_listing_tables(font, *(["GSUB"] if forms else []))
     first_new = len(font.getGlyphOrder())
     font.setGlyphOrder(order)
     for part, copy in copies.items():
@@ -150,17 +150,22 @@ def join_glyphs(
         mapping[glyph.codepoint] = glyph.name
         report.add_done(glyph.codepoint)
         (report.added if glyph.replaced is None else report.replaced).append(glyph.codepoint)
+    for form in forms.values():
+        _set_metrics(font, form, advances, hanging)
+        bounds[form.name] = form.compiled.bounds
+    drawn = [*joining, *forms.values()]
     if writer is not None:
-        for glyph in joining:
+        for glyph in drawn:
             writer.put(glyph.name, glyph.compiled, font["hmtx"].metrics[glyph.name][0])
-        writer.finish(order, (glyph.compiled.bounds for glyph in joining))
+        writer.finish(order, (glyph.compiled.bounds for glyph in drawn))
     else:
-        put_truetype(font, {glyph.name: glyph.compiled for glyph in joining})
-        update_maxp(font, (glyph.compiled for glyph in joining))
+        put_truetype(font, {glyph.name: glyph.compiled for glyph in drawn})
+        update_maxp(font, (glyph.compiled for glyph in drawn))
         smooth_unhinted(font)
     update_extremes(font, bounds, complete=not cff)
     classify_glyphs(font, order[first_new:])
-    extend_device_metrics(font, [*(glyph.name for glyph in joining), *copies.values()])
+    extend_device_metrics(font, [*(glyph.name for glyph in drawn), *copies.values()])
+    add_vert(font, {upright: form.name for upright, form in forms.items()})
     report.notices += write_cmap(font, mapping)
     update_os2(font, report.added)
     return font
@@ -215,7 +220,8 @@ def _attempt(
             raise GlyphError("the outline is empty; trace its image again or leave the character out")
     except GlyphError as error:
         return glyph.codepoint, str(error)
-    return glyph.codepoint, _Joining(glyph.codepoint, compiled, glyph.advance_em, glyph.vertical_advance_em)
+    kept = glyph.outline if needs_form(glyph.codepoint) else None
+    return glyph.codepoint, _Joining(glyph.codepoint, compiled, glyph.advance_em, glyph.vertical_advance_em, kept)
 
 
 def _require_character(codepoint: int) -> None:
@@ -281,41 +287,45 @@ def _free_name(name: str, taken: Container[str]) -> str:
     return f"{name}.{number}"
 
 
-def _load_listing_tables(font: TTFont) -> None:
+def _vertical_forms(
+    font: TTFont,
+    joining: list[_Joining],
+    advances: AdvanceRule,
+    hanging: Hanging,
+    order: list[str],
+    writer: CharStringWriter | None,
+) -> dict[str, _Joining]:
+    """Upright glyph name -> its form for vertical lines, where the base has none; names are appended to `order`."""
+    if "vmtx" not in font or all(glyph.outline is None for glyph in joining):
+        return {}
+    have, upem = served(font), font["head"].unitsPerEm
+    found: dict[str, _Joining] = {}
+    for glyph in joining:
+        if glyph.outline is None or glyph.compiled.bounds is None:
+            continue
+        advance = advances(glyph.codepoint, glyph.advance_em, glyph.replaced)
+        turn = vertical_map(glyph.codepoint, glyph.compiled.bounds, advance, hanging.of(glyph.replaced)[1], upem)
+        if turn is not None and glyph.name not in have:
+            form = Turned(glyph.outline, turn)
+            compiled = compile_truetype(form, upem) if writer is None else compile_charstring(form, upem)
+            found[glyph.name] = replace(glyph, compiled=compiled)
+    if writer is not None and writer.is_cid:
+        added = len(order) - len(font.getGlyphOrder())
+        names = dict(zip(found, writer.new_names(added + len(found))[added:], strict=True))
+    else:
+        names = form_names(found, set(order))
+    order += names.values()
+    return {upright: replace(form, name=names[upright]) for upright, form in found.items()}
+
+
+def _load_listing_tables(font: TTFont, *more: str) -> None:
     """Unpack every table that lists glyphs, while the glyph order is still the one that it was packed by."""
-    for tag in ("hmtx", "vmtx", "VORG", "glyf", "hdmx", "LTSH", "post", "GDEF"):
+    for tag in ("hmtx", "vmtx", "VORG", "glyf", "hdmx", "LTSH", "post", "GDEF", *more):
         if tag in font:
             _ = font[tag]
 
 
-class _Hanging:
-    """Heights and origins in vertical lines: a replaced glyph's own, else what the base's ideographs have."""
-
-    def __init__(self, font: TTFont, bounds: dict[str, Bounds | None]) -> None:
-        self.vorg = font.get("VORG")
-        if self.vorg is None and not bounds:
-            letters = [name for codepoint, name in font.getBestCmap().items() if is_ideographic(codepoint)]
-            bounds = charstring_bounds(font, order=letters[:_SAMPLE])
-        self.metrics = dict(font["vmtx"].metrics) if "vmtx" in font else {}
-        self.origin = vertical_origin(font, bounds)
-        self.tops = {
-            name: self.metrics[name][1] + box[3] for name, box in bounds.items() if box and name in self.metrics
-        }
-        letters = [name for codepoint, name in font.getBestCmap().items() if is_ideographic(codepoint)]
-        self.height = usual((self.metrics[name][0] for name in letters if self.metrics), font["head"].unitsPerEm)
-
-    def of(self, replaced: str | None) -> tuple[int, int]:
-        """(advance height, y of the origin) in font units."""
-        if replaced is None:
-            return self.height, self.origin
-        if self.vorg is not None:
-            origin = self.vorg.VOriginRecords.get(replaced, self.vorg.defaultVertOriginY)
-        else:
-            origin = self.tops.get(replaced, self.origin)
-        return self.metrics[replaced][0], origin
-
-
-def _set_metrics(font: TTFont, glyph: _Joining, advances: AdvanceRule, hanging: _Hanging) -> None:
+def _set_metrics(font: TTFont, glyph: _Joining, advances: AdvanceRule, hanging: Hanging) -> None:
     box = glyph.compiled.bounds
     advance = advances(glyph.codepoint, glyph.advance_em, glyph.replaced)
     font["hmtx"].metrics[glyph.name] = (advance, box[0] if box else 0)
