@@ -132,10 +132,12 @@ def test_the_next_release_tells_what_changed(project: Project) -> None:
     assert json.loads(files["provenance.json"])["previous"] == "1.000"
     log = files["FONTLOG.txt"].decode()
     assert log.index("1.001\n- A character less.\n- Since 1.000: ") < log.index("1.000\n- First release.")
-    # a font can be given instead
+    # a font can be given instead; slices for the web come along
+    project.recipe.write_text(project.recipe.read_text().replace("[font.names]", "[font]\nweb = true\n\n[font.names]"))
     result = release(project, "1.002", "--previous", project.root / "target.ttf")
     assert result.exit_code == 0, result.output
     assert "Since target.ttf: 7 characters added" in result.stdout
+    assert "web/tiny.css" in contents(project, "1.002")
 
 
 def test_what_fails_its_checks_is_not_released(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def make_release(
         since = version_of(before) or before.name
         diff = diff_fonts(old, next(path for path in fonts if path.suffix == old.suffix))
     changes = change_lines(diff, since or "")
-    contents = {f"fonts/{name}": data for name, data in _assembled(build).items()}
+    contents = _assembled(build)
     contents["LICENSE.txt"] = licence_text(fonts[0], licence).encode()
     log = read_entry(before, _FONTLOG) if before is not None and before.suffix.lower() == ".zip" else None
     text = fontlog(_family(fonts[0]), _made_from(build), version, changes, notes, log.decode() if log else None)
@@ -89,9 +89,10 @@ def _require_sound(build: Build, *, allow_missing: bool) -> None:
 
 
 def _assembled(build: Build) -> dict[str, bytes]:
-    """All files that the assembly made, by their names in its folder."""
+    """All files that the assembly made: those in its folder as fonts, web slices in a folder of their own."""
     folder = build.folder("assemble")
-    return {name: (folder.path / name).read_bytes() for name in folder.manifest["files"]}
+    names = folder.manifest["files"]
+    return {name if "/" in name else f"fonts/{name}": (folder.path / name).read_bytes() for name in names}
 
 
 def _reports(build: Build, diff: FontDiff | None, since: str | None) -> dict[str, bytes]:
