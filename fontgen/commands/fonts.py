@@ -69,16 +69,20 @@ def assemble(
 @click.command()
 @_font
 @click.option("--charset", metavar="SET", help="The characters that the font must have, no more and no fewer.")
+@click.option("--fontbakery", is_flag=True, help="Also run FontBakery's universal profile, where it is installed.")
 @json_option
-def check(font: Path, charset: str | None, json_file: Path | None) -> None:
+def check(font: Path, charset: str | None, fontbakery: bool, json_file: Path | None) -> None:
     """Check a font as a foundry would: sanitizer, FreeType, HarfBuzz, metrics, names, outlines.
 
     \b
     fontgen check build/demo/assemble/demo.ttf --json check.json
     """
     from fontgen.fonts.check import check_font
+    from fontgen.fonts.check_bakery import check_bakery
 
     report = check_font(font, expected=set(codepoints_of(charset)) if charset else None)
+    if fontbakery:
+        report.findings += check_bakery(font)
     save_json(json_file, report.to_json())
     for check, level, message in report.rows():
         click.echo(f"{level:<5} {check:<18} {message}")
