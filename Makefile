@@ -5,7 +5,7 @@ SETUP := setup
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts bench bench-render bench-outline bench-repair bench-build release clean
+.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-build release clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -25,6 +25,11 @@ test: setup  ## lint, types and tests
 
 fonts: setup  ## put the full fonts of pipelines/zen-maru-bold.toml into fonts/
 	$(RUN) scripts.fetch_fonts
+
+base-model: setup  ## train fixtures/models/base-128.safetensors again: pipelines/base-model.toml
+	$(RUN) scripts.fetch_fonts --base-model
+	$(RUN) fontgen train pipelines/base-model.toml
+	$(RUN) fontgen export-checkpoint build/base-model/train/latest.safetensors -o fixtures/models/base-128.safetensors
 
 bench: bench-render bench-outline bench-repair  ## all benchmarks
 

@@ -364,4 +364,6 @@ def save_resolved(recipe: Recipe, path: Path) -> None:
 
 
 def _fonts_hint(file: Path) -> str:
+    if file.parent.name == "base-model":
+        return "; `make base-model` puts the fonts of the base model in place"
     return "; `make fonts` puts the production fonts in place" if file.parent.name == "fonts" else ""

@@ -1,6 +1,7 @@
 """Put the full fonts of `pipelines/zen-maru-bold.toml` into `fonts/`: `make fonts`.
 
-Complete TTF files from npm packages, with their licences. A font that is there already is left alone.
+With `--base-model` also those that `pipelines/base-model.toml` learns from, into `fonts/base-model/`. Complete TTF
+files from npm packages, with their licences. A font that is there already is left alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from scripts.base_model_fonts import BASE_MODEL_FONTS
 from scripts.npm_fonts import Package, PackageError, package_files
 
 # What to call the font here: package, and the font's path in it. Noto Sans TC has the Big5 characters
@@ -50,9 +52,9 @@ def put(path: Path, data: bytes) -> None:
     os.replace(part, path)
 
 
-def fetch(folder: Path, archives: Path | None) -> None:
+def fetch(fonts: dict[str, tuple[Package, str]], folder: Path, archives: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (package, member) in FONTS.items():
+    for name, (package, member) in fonts.items():
         font, licence = folder / f"{name}.ttf", folder / f"{name}-OFL.txt"
         if font.exists() and licence.exists():
             print(f"fonts: {font} is there")
@@ -68,9 +70,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packages", type=Path, metavar="DIR", help="a folder of the packages' .tgz files")
     parser.add_argument("--output", type=Path, metavar="DIR", default=Path("fonts"))
+    parser.add_argument("--base-model", action="store_true", help="also the fonts of pipelines/base-model.toml")
     arguments = parser.parse_args()
     try:
-        fetch(arguments.output, arguments.packages)
+        fetch(FONTS, arguments.output, arguments.packages)
+        if arguments.base_model:
+            fetch(BASE_MODEL_FONTS, arguments.output / "base-model", arguments.packages)
     except (PackageError, OSError) as error:
         print(f"fonts: {error}", file=sys.stderr)
         return 1

@@ -132,7 +132,8 @@ own. `fontgen init` writes the one for the machine it runs on, `fontgen plan my-
 {about}
 
 Where a value comes from: † *practice* is a rule of thumb of people who run zi2zi, not measured with fontgen; *demo* is
-as in `pipelines/demo.toml`, whose figures the README gives; *plan* is such that `fontgen plan` says it fits the card.
+as in `pipelines/demo-from-scratch.toml`, whose figures the README gives; *plan* is such that `fontgen plan` says it
+fits the card.
 """
 
 _UNITS = (

@@ -112,9 +112,9 @@ def test_what_is_no_preset_is_named_with_line_and_list(tmp_path: Path) -> None:
         filled({}, "none")
 
 
-def test_the_cpu_preset_is_what_the_demo_does() -> None:
-    """So that the figures that the README gives for the demo are those of the preset."""
-    path = FIXTURES.parent / "pipelines" / "demo.toml"
+def test_the_cpu_preset_is_what_the_demo_does_from_scratch() -> None:
+    """So that the figures that the README gives for it are those of the preset."""
+    path = FIXTURES.parent / "pipelines" / "demo-from-scratch.toml"
     demo = load_recipe(path)
     preset = Recipe.model_validate(FONTS | {"preset": "cpu"})
     assert demo.network == preset.network
