@@ -456,6 +456,7 @@ def test_suspects_stay_out_where_the_recipe_says_so_but_hand_work_never(project:
     assert font.getBestCmap().keys() & set(GENERATED) == set(GENERATED) - {NEW[0], NEW[2]}
     assert drawing(font, NEW[1]) == drawing(font, NEW[4])
     assert "3 suspect" in result.stdout
+    assert (project.out / "proof" / "suspects.png").exists()
 
 
 def test_the_source_glyph_goes_in_for_a_suspect(project: Project) -> None:

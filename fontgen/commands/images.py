@@ -159,12 +159,15 @@ def register(images: Path, reference: Path, output: Path) -> None:
 @click.option("--reference", required=True, type=FOLDER, help="Source glyph images on the same canvas.")
 @click.option("--truth", type=FOLDER, help="Genuine images of characters that the reference has too.")
 @json_option
+@click.option("--sheet", metavar="FILE.png", type=FILE, help="A picture of the suspects beside their sources.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when a glyph is suspect.")
-def gate(images: Path, reference: Path, truth: Path | None, json_file: Path | None, strict: bool) -> None:
+def gate(
+    images: Path, reference: Path, truth: Path | None, json_file: Path | None, sheet: Path | None, strict: bool
+) -> None:
     """Score every glyph against its source, and list the suspects with the reason.
 
     \b
-    fontgen gate build/cleaned --reference build/source --truth build/genuine --json gate.json
+    fontgen gate build/cleaned --reference build/source --truth build/genuine --json gate.json --sheet suspects.png
     """
     from fontgen.errors import codepoint_name
     from fontgen.glyphs.gate import gate_folder
@@ -172,8 +175,14 @@ def gate(images: Path, reference: Path, truth: Path | None, json_file: Path | No
 
     sources = _open(reference)
     genuine = (_open(truth), sources) if truth else None
-    report = gate_folder(_open(images), sources, genuine, settings=GateSettings())
+    judged = _open(images)
+    report = gate_folder(judged, sources, genuine, settings=GateSettings())
     save_json(json_file, report.to_json())
+    if sheet is not None:
+        from fontgen.proof.suspects import suspect_sheet
+
+        doubts = {codepoint: (report.scores[codepoint].score, why) for codepoint, why in report.suspects.items()}
+        suspect_sheet(sheet, doubts, [("source", sources), ("image", judged)])
     for codepoint, why in report.suspects.items():
         click.echo(f"{codepoint_name(codepoint)} {chr(codepoint)} {report.scores[codepoint].score:.3f} {why}")
     click.echo(f"{len(report.suspects)} of {len(report.scores)} suspect; judged by {report.figures['basis']}", err=True)

@@ -13,11 +13,12 @@ from fontgen.errors import GlyphError, ImageError
 from fontgen.glyphs import clean_marks as marks
 from fontgen.glyphs.clean_fill import fill_gap
 from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, find_gaps, lies_along_an_outline, source_evidence
-from fontgen.glyphs.clean_morphology import Ink8, Mask, dilate, require_dark_on_light, stroke_width_px, topology
+from fontgen.glyphs.clean_morphology import Ink8, Mask, dilate, stroke_width_px, topology
 from fontgen.glyphs.clean_overlay import write_overlay
 from fontgen.glyphs.clean_result import Box, CleanResult, Defect
 from fontgen.glyphs.clean_settings import CleanSettings, DefectKind
 from fontgen.glyphs.clean_weights import log_odds
+from fontgen.glyphs.polarity import read_dark_on_light, require_dark_on_light
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
 from fontgen.parallel import parallel_map
 from fontgen.report import Report
@@ -220,7 +221,7 @@ class _CleanJob:
             ink8 = self.folder.read(codepoint)
             reference8 = None
             if self.reference is not None and codepoint in self.reference.files:
-                reference8 = self.reference.read(codepoint)
+                reference8 = read_dark_on_light(self.reference, codepoint)
             result = clean_ink(ink8, reference8, settings=self.settings)
             write_ink(self.output / image_name(codepoint), result.ink8)
             if self.overlay is not None and result.defects:

@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fontgen.errors import GlyphError
-
 Mask = NDArray[np.bool_]
 Ink8 = NDArray[np.uint8]
 
@@ -78,11 +76,3 @@ def stroke_width_px(ink: Mask) -> float:
     """
     edges = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
     return 1.12 * 2.0 * int(np.count_nonzero(ink)) / max(int(edges), 1)
-
-
-def require_dark_on_light(ink8: Ink8) -> None:
-    """GlyphError when the border of the image is ink: inverted, or black all over."""
-    border = np.concatenate([ink8[0], ink8[-1], ink8[:, 0], ink8[:, -1]])
-    if np.count_nonzero(border >= 128) > 0.75 * border.size:
-        what = "black all over" if ink8.min(initial=255) >= 128 else "light on dark"
-        raise GlyphError(f"the image is {what}; glyph images are dark ink on a light ground")

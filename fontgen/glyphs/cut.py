@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy import ndimage
 
 from fontgen.errors import ImageError
-from fontgen.glyphs.store import image_name, write_ink
+from fontgen.glyphs.store import UNREADABLE, image_name, write_ink
 from fontgen.glyphs.template import MARK_MM, PAGE_MM, Template, bit_centres, mark_centres
 from fontgen.report import Report
 
@@ -101,7 +101,7 @@ def _read_page(path: Path) -> _Page:
             grey = np.asarray(image.convert("L")).astype(np.float64)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such scan") from error
-    except (OSError, UnidentifiedImageError, ValueError) as error:
+    except UNREADABLE as error:
         raise ImageError(f"{path}: not a readable image ({error}); scan to PNG, TIFF or JPEG") from error
     paper = float(np.percentile(grey, 90))
     dark = grey < paper * 0.5

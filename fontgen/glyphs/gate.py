@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fontgen.errors import GlyphError, ImageError, codepoint_name
 from fontgen.glyphs import gate_features as features
-from fontgen.glyphs.clean_morphology import require_dark_on_light
 from fontgen.glyphs.gate_features import Floats, Ink8
 from fontgen.glyphs.gate_model import MIN_PAIRS, NAMES, GateModel, fit_gate, fixed_model
 from fontgen.glyphs.gate_settings import GateSettings
+from fontgen.glyphs.polarity import read_dark_on_light, require_dark_on_light
 from fontgen.glyphs.register import spread_sample
 from fontgen.glyphs.store import ImageFolder
 from fontgen.parallel import parallel_map
@@ -142,7 +142,8 @@ class _ScoreJob:
 
     def __call__(self, codepoint: int) -> tuple[int, GateScore | None, str]:
         try:
-            return codepoint, score(self.model, self.reference.read(codepoint), self.folder.read(codepoint)), ""
+            source = read_dark_on_light(self.reference, codepoint)
+            return codepoint, score(self.model, source, self.folder.read(codepoint)), ""
         except ImageError as error:
             return codepoint, None, str(error)
 
@@ -210,7 +211,7 @@ def _read_pairs(images: ImageFolder, reference: ImageFolder, count: int) -> list
     pairs = []
     for codepoint in spread_sample([c for c in images.codepoints if c in reference.files], count):
         try:
-            source, image = reference.read(codepoint), images.read(codepoint)
+            source, image = read_dark_on_light(reference, codepoint), read_dark_on_light(images, codepoint)
         except ImageError:
             continue  # the scoring of that glyph names the file
         if (source >= 128).any() and (image >= 128).any():

@@ -18,6 +18,7 @@ from scipy import fft, ndimage
 
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError, codepoint_name
+from fontgen.glyphs.polarity import read_dark_on_light
 from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
 from fontgen.parallel import parallel_map
@@ -211,7 +212,7 @@ def estimate_folder(
     def pairs() -> Iterable[tuple[int, Ink8, Ink8]]:
         for codepoint in spread_sample(shared, settings.sample_glyphs):
             try:
-                yield codepoint, folder.read(codepoint), reference.read(codepoint)
+                yield codepoint, read_dark_on_light(folder, codepoint), read_dark_on_light(reference, codepoint)
             except ImageError as error:
                 unread[codepoint] = str(error)
 
@@ -226,7 +227,7 @@ class _ShiftJob:
 
     def __call__(self, codepoint: int) -> tuple[int, str]:
         try:
-            ink8 = self.folder.read(codepoint)
+            ink8 = read_dark_on_light(self.folder, codepoint)
         except ImageError as error:
             return codepoint, str(error)
         write_ink(self.output / image_name(codepoint), shift_ink(ink8, self.dx_px, self.dy_px))
@@ -242,7 +243,7 @@ def drifting(estimate: ShiftEstimate, drift_px: float) -> dict[int, tuple[float,
 
 def register_folder(folder: ImageFolder, reference: ImageFolder, output: Path, *, settings: RegisterSettings) -> Report:
     """Measure the shift of `folder`, undo it in every image by one resampling, and write them to `output`."""
-    estimate, _ = estimate_folder(folder, reference, settings=settings)
+    estimate, unread = estimate_folder(folder, reference, settings=settings)
     corrected = estimate.is_significant(settings.significance)
     dx_px, dy_px = (-estimate.dx_px, -estimate.dy_px) if corrected else (0.0, 0.0)
     report = Report("register")
@@ -260,6 +261,7 @@ def register_folder(folder: ImageFolder, reference: ImageFolder, output: Path, *
             codepoint_name(codepoint): [round(x, 2), round(y, 2)]
             for codepoint, (x, y) in sorted(drifting(estimate, settings.drift_px).items())
         },
+        "unmeasured": {codepoint_name(c): why for c, why in sorted(unread.items()) if c not in report.failed},
     }
     write_manifest(output, folder.canvas, glyphs, {**folder.provenance, "register": report.figures})
     return report

@@ -6,6 +6,7 @@ Inside fontgen ink is 1 (float32) or 255 (uint8); the inversion happens here, at
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError, codepoint_name
@@ -22,6 +23,9 @@ from fontgen.files import atomic_path, read_json, write_json
 
 MANIFEST = "manifest.json"
 _FORMAT = "fontgen-images"
+UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no image, a damaged one, or one of absurd size."""
+
 _PNG_COMPRESS_LEVEL = 1  # 4x faster to write than the default for 10 % more bytes on glyph images
 
 
@@ -52,17 +56,16 @@ def read_ink(path: Path, *, size_px: int | None = None) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as image:
+            cols, rows = image.size
+            if rows != cols or (size_px is not None and rows != size_px):  # before a huge one is decoded
+                wanted = f"{size_px}x{size_px}" if size_px is not None else "a square"
+                raise ImageError(f"{path}: {cols}x{rows} px where {wanted} is needed; render it on the same canvas")
             image.load()
-            ink = 255 - _to_grey(image)
+            return np.asarray(255 - _to_grey(image))
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such image") from error
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise ImageError(f"{path}: not a readable image ({error}); replace or remove it") from error
-    rows, cols = ink.shape
-    if rows != cols or (size_px is not None and rows != size_px):
-        wanted = f"{size_px}x{size_px}" if size_px is not None else "a square"
-        raise ImageError(f"{path}: {cols}x{rows} px where {wanted} is needed; render it on the same canvas")
-    return ink
 
 
 def _to_grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -194,7 +197,7 @@ def _majority_size(files: Mapping[int, Path]) -> int:
         try:
             with Image.open(path) as image:
                 counts[image.width] = counts.get(image.width, 0) + 1
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+        except UNREADABLE:
             continue  # the read of that glyph names the damaged file
     if not counts:
         raise ImageError(f"{next(iter(files.values())).parent}: none of its images can be read")

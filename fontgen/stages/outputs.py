@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
@@ -28,6 +28,7 @@ from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.stored import StoredOutline
 from fontgen.outlines.trace import trace_ink
 from fontgen.proof.sheet import SheetRow, contact_sheet, zoom_sheet
+from fontgen.proof.suspects import suspect_sheet
 from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
@@ -271,6 +272,8 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
         plot_curves(metrics, folder.path / "curves.png")
         files.append("curves.png")
     scores = gate_scores(build)
+    if _write_suspects(build, scores, folder.path / "suspects.png"):
+        files.append("suspects.png")
     generated = [
         ProofGlyph(c, scores.get(c, {}).get("score"), scores.get(c, {}).get("reason", ""))
         for c in read_charset(build)["generate"]
@@ -285,6 +288,17 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
         figures=_proof_figures(build),
     )
     return Outcome({"sheet": len(rows)}, files)
+
+
+def _write_suspects(build: Build, scores: Mapping[int, Mapping[str, Any]], path: Path) -> int:
+    doubts = {c: (record["score"], record.get("reason", "")) for c, record in scores.items() if record["suspect"]}
+    folders = [("source", "source"), ("drawn", "infer"), ("repaired", "clean")]
+    return suspect_sheet(
+        path,
+        doubts,
+        [(heading, ImageFolder.open(build.folder(stage).path)) for heading, stage in folders],
+        open_face(FontRef.of(font_files(build)[0])),
+    )
 
 
 def _references(build: Build) -> dict[str, FontRef | Path]:
@@ -353,6 +367,10 @@ STAGES = (
         wanted=lambda build: build.recipe.truth is not None,
     ),
     Stage(
-        "proof", lambda build: build.hashes_of("output."), _run_proof, after=("assemble", "gate", "evaluate", "train")
+        "proof",
+        lambda build: build.hashes_of("output."),
+        _run_proof,
+        after=("assemble", "gate", "evaluate", "train"),
+        version=2,
     ),
 )
