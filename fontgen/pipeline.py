@@ -100,10 +100,13 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
         save_resolved(build.recipe, build.workspace.root / "recipe.json")
         seconds = build.seconds
         steps = plan(build, from_stage=from_stage, until=until)
-        if any(step.runs and step.stage.name in {"train", "infer"} for step in steps):
+        running = {step.stage.name for step in steps if step.runs}
+        if running & {"train", "infer"}:
             neural.require_device(build)
-        if any(step.runs and step.stage.name == "train" for step in steps):
+        if "train" in running:
             neural.require_training(build)
+        if "assemble" in running and running & {"train", "infer"}:
+            outputs.require_names(build)
         for step in steps:
             name = step.stage.name
             if not step.runs:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fontTools.cffLib import FDArrayIndex, FDSelect, FontDict
+from fontTools.designspaceLib import AxisDescriptor
 from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
 from fontTools.fontBuilder import FontBuilder
+from fontTools.misc.psCharStrings import T2CharString
 from fontTools.pens.areaPen import AreaPen
 from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.pens.t2CharStringPen import T2CharStringPen
@@ -105,6 +107,27 @@ def small_cff(path: Path, *, cid: bool) -> Path:
         top.CharStrings.fdSelect, top.CharStrings.fdArray = top.FDSelect, top.FDArray
         del top.Private
         top.rawDict.pop("Private", None)
+    builder.save(path)
+    return path
+
+
+def small_cff2(path: Path, *, variable: bool) -> Path:
+    """A font of squares, 500 by 600, with CFF2 outlines; when variable, they are 200 wider at weight 900."""
+    names = [".notdef", "one", "two"]
+    builder = FontBuilder(1000, isTTF=False)
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({0x4E00: names[1], 0x4E8C: names[2]})
+    builder.setupNameTable({"familyName": "Small", "styleName": "Regular"})
+    if variable:
+        builder.setupFvar([AxisDescriptor(tag="wght", name="Weight", minimum=400, default=400, maximum=900)], [])
+    wider, narrower = ([200, 1, "blend"], [-200, 1, "blend"]) if variable else ([], [])
+    program = [100, 0, "rmoveto", 500, *wider, "hlineto", 600, "vlineto", -500, *narrower, "hlineto"]
+    strings = {name: T2CharString(program=list(program)) for name in names}
+    builder.setupCFF2(strings, [{}], [{"wght": (0, 1, 1)}] if variable else None)
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (1000, 100)))
+    builder.setupHorizontalHeader(ascent=880, descent=-120)
+    builder.setupOS2(sTypoAscender=880, sTypoDescender=-120, usWinAscent=880, usWinDescent=120)
+    builder.setupPost(keepGlyphNames=False)
     builder.save(path)
     return path
 

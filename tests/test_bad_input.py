@@ -106,6 +106,25 @@ def test_fonts_that_share_nothing_are_refused(project: Project) -> None:
     assert "shares no character with the source fonts; use fonts that have characters in common" in line
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ('family = "Tiny Kept"', "family name 'Tiny Kept' contains 'Kept', which a font used here declares"),
+        ('family = "花"', "set names.postscript_name"),
+        (f'family = "{"H" * 64}"\npostscript_name = "H"', "has 69 characters; Windows keeps 63"),
+    ],
+)
+def test_names_that_no_font_can_have_are_refused_before_the_training(
+    project: Project, names: str, message: str
+) -> None:
+    font = TTFont(project.root / "extra.ttf")
+    font["name"].setName("(c) Someone, with Reserved Font Name Kept.", 0, 3, 1, 0x409)
+    font.save(project.root / "extra.ttf")
+    project.recipe.write_text(project.recipe.read_text().replace('family = "Tiny"', names))
+    assert message in error_line(project.run())
+    assert not (project.out / "charset").exists()
+
+
 # charsets
 
 

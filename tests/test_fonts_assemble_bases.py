@@ -9,7 +9,7 @@ from fontTools.designspaceLib import AxisDescriptor
 from fontTools.fontBuilder import FontBuilder
 from fontTools.ttLib import TTCollection, TTFont
 from fontTools.ttLib.tables._g_v_a_r import TupleVariation
-from sample_fonts import DISC, NAMED, area, drawing, rings, small_cff, small_ttf
+from sample_fonts import DISC, NAMED, area, drawing, rings, small_cff, small_cff2, small_ttf
 
 from fontgen.errors import FontError
 from fontgen.fonts.assemble import AssembledGlyph, assemble
@@ -90,6 +90,39 @@ def test_variable_base_is_instanced(tmp_path: Path) -> None:
         open_base(tmp_path / "variable.ttf", location={"wght": 100})
     with pytest.raises(FontError, match="no axis 'wdth'; it has wght"):
         open_base(tmp_path / "variable.ttf", location={"wdth": 100})
+
+
+@pytest.mark.parametrize("suffix", ["otf", "ttf"])
+def test_cff2_base_becomes_static(tmp_path: Path, suffix: str) -> None:
+    variable, static = (small_cff2(tmp_path / f"{v}.otf", variable=v) for v in (True, False))
+    out = tmp_path / f"out.{suffix}"
+    for base, weight, notice, inked in (
+        (variable, None, "variable font: the instance at wght=400 is the base", 500 * 600),
+        (variable, 900, "variable font: the instance at wght=900 is the base", 700 * 600),
+        (static, None, "CFF2 outlines were turned into CFF", 500 * 600),
+    ):
+        location = {"wght": weight} if weight else None
+        report = assemble(base, rings([0x4E8C, 0x4E09]), out, NAMED, location=location)
+        assert (report.notices, report.added, report.replaced) == ([notice], [0x4E09], [0x4E8C])
+        font = TTFont(out)
+        assert not {"CFF2", "fvar", "HVAR"} & set(font.keys())
+        cmap = font.getBestCmap()
+        assert abs(area(font, cmap[0x4E00])) == inked
+        assert abs(area(font, cmap[0x4E09])) == abs(area(font, cmap[0x4E8C])) == 800 * 820 - 400 * 400
+        assert check_font(out, expected={0x4E00, 0x4E8C, 0x4E09}).level != "fail"
+
+
+def test_a_face_of_a_cid_keyed_collection(tmp_path: Path) -> None:
+    """As Noto Sans CJK comes: an OTC whose faces are CID-keyed."""
+    collection = TTCollection()
+    collection.fonts = [TTFont(small_cff(tmp_path / f"{cid}.otf", cid=cid)) for cid in (False, True)]
+    collection.save(tmp_path / "both.otc")
+    report = assemble(tmp_path / "both.otc", rings([0x4E8C, 0x4E09]), tmp_path / "out.otf", NAMED, face_index=1)
+    assert (report.added, report.replaced) == ([0x4E09], [0x4E8C])
+    font = TTFont(tmp_path / "out.otf")
+    assert hasattr(font["CFF "].cff[0], "ROS")
+    assert font.getGlyphOrder() == [".notdef", "cid00005", "cid00009", "cid00010"]
+    assert check_font(tmp_path / "out.otf", expected={0x4E00, 0x2F00, 0x4E8C, 0x4E09}).level != "fail"
 
 
 def test_a_shared_glyph_is_not_altered(tmp_path: Path) -> None:

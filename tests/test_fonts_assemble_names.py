@@ -156,6 +156,31 @@ def test_postscript_names(tmp_path: Path) -> None:
         named(tmp_path, family="H" * 56)
 
 
+def test_names_that_are_too_long_are_named(tmp_path: Path) -> None:
+    assert english(named(tmp_path, family="H" * 58, style="Bold", postscript_name="H-Bold"))[4] == "H" * 58 + " Bold"
+    with pytest.raises(FontError, match=r"Bold' has 64 characters; Windows keeps 63: shorten names\.family"):
+        named(tmp_path, family="H" * 59, style="Bold", postscript_name="H-Bold")
+    with pytest.raises(FontError, match=r"has 64 characters; Windows keeps 63: shorten names\.localised\.ko"):
+        named(tmp_path, family="Hana", localised={"ja": "花", "ko": "꽃" * 64})
+
+
+def test_a_name_table_that_overflows_names_its_longest_text(tmp_path: Path) -> None:
+    assert len(english(named(tmp_path, family="Hana", licence="L" * 32000))[13]) == 32000
+    match = r"need 66\d{3} bytes, but it holds 65535; shorten the longest, name ID 13 \(33000 characters\)"
+    with pytest.raises(FontError, match=match):
+        named(tmp_path, family="Hana", licence="L" * 33000)
+
+
+def test_all_localised_names_stand_beside_the_english_ones(tmp_path: Path) -> None:
+    families = {"ja": "花", "zh-Hans": "花体", "zh-Hant": "花體", "ko": "꽃"}
+    font = named(tmp_path, family="Hana", style="Medium", localised=families)
+    languages = {"ja": 0x411, "zh-Hans": 0x804, "zh-Hant": 0x404, "ko": 0x412}
+    for language, family in families.items():
+        texts = {r.nameID: str(r) for r in font["name"].names if r.langID == languages[language]}
+        assert texts == {1: f"{family} Medium", 2: "Regular", 4: f"{family} Medium", 16: family, 17: "Medium"}
+    assert english(font)[16] == "Hana"
+
+
 def test_styles_and_weights(tmp_path: Path) -> None:
     assert [style_weight(style) for style in ("Italic", "Semi Bold", "ExtraBold Italic", "Fancy")] == [
         400,
@@ -174,6 +199,7 @@ def test_settings_are_validated() -> None:
         {"vendor": "TOOLONG"},
         {"family": ""},
         {"localised": {"fr": "Fleur"}},
+        {"localised": {"ja": ""}},
         {"famly": "x"},
     ):
         with pytest.raises(ValidationError):

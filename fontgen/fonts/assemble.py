@@ -15,13 +15,14 @@ from fontgen.files import atomic_path
 from fontgen.fonts.base import Base, open_base
 from fontgen.fonts.blank import blank_base, widen_lines
 from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
+from fontgen.fonts.licence import Licence
 from fontgen.fonts.meta import write_meta
-from fontgen.fonts.names import choose_names, collect_licences, write_names
+from fontgen.fonts.names import Names, choose_names, collect_licences, write_names
 from fontgen.fonts.settings import FontSettings
 from fontgen.fonts.subroutines import subroutinized
 from fontgen.fonts.web import write_web
 
-__all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "write_font"]
+__all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "require_names", "write_font"]
 
 SUFFIXES = (".ttf", ".otf", ".woff2")
 
@@ -100,6 +101,28 @@ def assemble_formats(
     return reports
 
 
+def require_names(
+    base: Path | None,
+    settings: FontSettings,
+    *,
+    face_index: int = 0,
+    location: Mapping[str, float] | None = None,
+    licence_fonts: Sequence[Path] = (),
+) -> None:
+    """Raise the FontError that `assemble_formats` would raise for this base or these names, before glyphs are made."""
+    opened = open_base(base, face_index=face_index, location=location) if base else None
+    _chosen_names(opened.open() if opened else None, settings, [open_base(path).open() for path in licence_fonts])
+
+
+def _chosen_names(
+    original: TTFont | None, settings: FontSettings, others: Sequence[TTFont]
+) -> tuple[Names, list[Licence], list[str]]:
+    """The names, what the fonts used demand, and notices."""
+    licences = collect_licences([*([original] if original else []), *others])
+    names, notices = choose_names(settings.names, original, licences)
+    return names, licences, notices
+
+
 def _build(
     base: Base | None,
     glyphs: Iterable[AssembledGlyph],
@@ -111,8 +134,7 @@ def _build(
 ) -> tuple[TTFont, AssembleReport]:
     report = AssembleReport()
     original = base.open() if base else None
-    licences = collect_licences([*([original] if original else []), *others])
-    names, notices = choose_names(settings.names, original, licences)
+    names, licences, notices = _chosen_names(original, settings, others)
     grounds = base or blank_base(settings.units_per_em)
     report.notices += [*grounds.notices, *notices]
     if len({licence.terms for licence in licences} - {""}) > 1 and not settings.names.licence:

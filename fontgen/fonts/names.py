@@ -43,6 +43,12 @@ LANGUAGE_IDS = {"en": 0x409, "ja": 0x411, "zh-Hans": 0x804, "zh-Hant": 0x404, "k
 MAX_POSTSCRIPT_LENGTH = 63
 """OpenType: name, name ID 6."""
 
+MAX_FULL_LENGTH = 63
+"""Windows keeps 64 characters of a full name, the closing zero among them (ENUMLOGFONTEX, elfFullName)."""
+
+MAX_NAME_BYTES = 65535
+"""Texts of the name table are found by offsets of 16 bits (OpenType: name, "Name records")."""
+
 FALLBACK_FAMILY = "Fontgen Untitled"
 """A name that claims nothing, where a Reserved Font Name forbids the base font's own."""
 
@@ -65,13 +71,18 @@ class Names:
 
     @property
     def full(self) -> str:
-        return self.family if self.style == "Regular" else f"{self.family} {self.style}"
+        return _full_name(self.family, self.style)
+
+
+def _full_name(family: str, style: str) -> str:
+    return family if style == "Regular" else f"{family} {style}"
 
 
 def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence[Licence]) -> tuple[Names, list[str]]:
     """The names and notices about how they were chosen.
 
-    Raises FontError when the family uses a Reserved Font Name, is missing, or gives no valid PostScript name.
+    Raises FontError when the family uses a Reserved Font Name, is missing or too long, or gives no valid
+    PostScript name.
     """
     reserved = [name for licence in licences for name in licence.reserved]
     family, notices = settings.family, []
@@ -92,6 +103,12 @@ def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence
                 "its licence forbids that name to changed versions: choose another"
             )
     style = canonical_style(settings.style or (base and base_style(base)) or "Regular")
+    for key, name in (("family", family), *((f"localised.{key}", name) for key, name in settings.localised.items())):
+        full = _full_name(name, style)
+        if len(full) > MAX_FULL_LENGTH:
+            raise FontError(
+                f"full name {full!r} has {len(full)} characters; Windows keeps {MAX_FULL_LENGTH}: shorten names.{key}"
+            )
     postscript = settings.postscript_name or f"{family}-{style}".replace(" ", "")
     if not POSTSCRIPT_CHARACTERS.fullmatch(postscript):
         raise FontError(
@@ -145,7 +162,10 @@ def style_weight(style: str) -> int | None:
 def write_names(
     font: TTFont, names: Names, settings: NameSettings, licences: Sequence[Licence], generated: int
 ) -> None:
-    """Replace the name table's records; no record but the legal ones keeps the base font's name."""
+    """Replace the name table's records; no record but the legal ones keeps the base font's name.
+
+    Raises FontError when the texts together are longer than the table can hold.
+    """
     table = font["name"]
     carried = [r for r in table.names if r.platformID == 3 and (r.nameID in _CARRIED or r.nameID >= 256)]
     legal: dict[int, list[NameRecord]] = {r.nameID: [] for r in table.names if r.nameID in (0, 13, 14)}
@@ -182,6 +202,7 @@ def write_names(
     for language, family in settings.localised.items():
         _write_localised(font, names, family, LANGUAGE_IDS[language])
     table.names.sort(key=lambda r: (r.platformID, r.platEncID, r.langID, r.nameID))
+    _require_storage(table.names)
     _write_style(font, names, settings)
     if "CFF " in font:
         rename_cff(
@@ -204,6 +225,16 @@ def _write_localised(font: TTFont, names: Names, family: str, language: int) -> 
         records |= {16: family, 17: names.style}
     for name_id, text in records.items():
         table.setName(text, name_id, 3, 1, language)
+
+
+def _require_storage(records: Sequence[NameRecord]) -> None:
+    lengths = {bytes(record.toBytes()): record for record in records}  # equal texts are stored once
+    if (total := sum(map(len, lengths))) > MAX_NAME_BYTES:
+        longest = lengths[max(lengths, key=len)]
+        raise FontError(
+            f"the texts of the name table need {total} bytes, but it holds {MAX_NAME_BYTES}; shorten the longest, "
+            f"name ID {longest.nameID} ({len(longest.toUnicode())} characters)"
+        )
 
 
 def _write_style(font: TTFont, names: Names, settings: NameSettings) -> None:

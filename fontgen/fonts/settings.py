@@ -35,7 +35,7 @@ class NameSettings(Settings):
     """Version as X.YYY."""
     postscript_name: str | None = None
     """ASCII name of at most 63 characters; default: family and style without spaces."""
-    localised: dict[Language, str] = Field(default_factory=dict)
+    localised: dict[Language, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     """Family name by language: "ja", "zh-Hans", "zh-Hant", "ko"."""
     designer: str | None = None
     """Who designed the typeface; default: the base font's designer."""

@@ -156,22 +156,39 @@ def font_files(build: Build) -> list[Path]:
     return [root / f"{build.recipe.name}.{suffix}" for suffix in build.recipe.font.formats]
 
 
+def require_names(build: Build) -> None:
+    """Say before anything is drawn what would keep the font from being assembled. Raises FontError."""
+    from fontgen.fonts.assemble import require_names
+
+    for ref in [*build.stack.refs, *build.target_refs]:
+        if ref is not None:
+            open_face(ref)  # what is wrong with a font as such comes first
+    require_names(**_grounds(build))
+
+
+def _grounds(build: Build) -> dict[str, Any]:
+    """What the glyphs join, and which fonts have a say in its name."""
+    base = build.recipe.target.font
+    return {
+        "base": base.path if base else None,
+        "settings": build.recipe.font,
+        "face_index": base.face_index if base else 0,
+        "location": base.location if base else None,
+        "licence_fonts": [ref.path for ref in build.stack.refs],
+    }
+
+
 def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
     from fontgen.fonts.assemble import assemble_formats
 
-    base = build.recipe.target.font
     outputs = font_files(build)
     replaced = sorted(_replaced(build))
     for codepoint in replaced:
         build.talk.line(f"  the source glyph for the suspect {codepoint_name(codepoint)} {chr(codepoint)}")
     reports = assemble_formats(
-        base.path if base else None,
-        _glyphs(build),
-        outputs,
-        build.recipe.font,
-        face_index=base.face_index if base else 0,
-        location=base.location if base else None,
-        licence_fonts=[ref.path for ref in build.stack.refs],
+        glyphs=_glyphs(build),
+        outputs=outputs,
+        **_grounds(build),
         web=folder.path / "web" if build.recipe.font.web else None,
     )
     build.reports["assemble"] = reports[0]
