@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -38,10 +39,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Like `atomic_path` for a folder, which the caller makes; an older one at `path` gives way once it is whole."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=path.parent))
+        try:
+            new = beside / path.name
+            yield new
+            if path.exists():
+                path.rename(beside / f"old-{path.name}")
+            new.rename(path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
 def remove_partial(found: Iterable[Path]) -> None:
-    """Remove what processes that were killed left of files. Only for folders in which nobody else writes."""
-    for path in found:
-        path.unlink(missing_ok=True)
+    """Remove what processes that were killed left of files and folders. Only where nobody else writes."""
+    for path in list(found):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

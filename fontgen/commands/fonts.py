@@ -14,7 +14,7 @@ _font = click.argument("font", type=FILE)
 @click.command()
 @click.argument("images", metavar="DIR", type=FOLDER)
 @click.option("--base-font", type=FILE, help="The font that the glyphs join; without it a complete font is made.")
-@click.option("-o", "--output", required=True, type=FILE, help="FILE.ttf, FILE.otf or FILE.woff2.")
+@click.option("-o", "--output", required=True, type=FILE, help="FILE.ttf, FILE.otf, FILE.woff2 or FILE.ufo.")
 @click.option("--family", help="Family name.")
 @click.option("--style", help="Style name, for instance Bold.")
 @click.option("--version", help="Version as X.YYY.")
@@ -34,6 +34,8 @@ def assemble(
 ) -> None:
     """Put glyph images (or SVG outlines) into a font; all else of the base font stays.
 
+    FILE.ufo is for hand work in a font editor: drawings, metrics and names, without layout features.
+
     \b
     fontgen assemble build/cleaned --base-font MyFont.ttf -o MyFontPlus.ttf --family "My Font Plus"
     """
@@ -50,6 +52,8 @@ def assemble(
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
         raise FontError(f"--{key} {given[str(key)]!r}: {error.errors()[0]['msg'].lower()}") from error
+    if web is not None and output.suffix.lower() == ".ufo":
+        raise FontError(f"{output}: a UFO has no slices for the web; leave --web out or write a font file")
     glyphs, failed = folder_glyphs(images)
     [report] = assemble_formats(
         base_font,

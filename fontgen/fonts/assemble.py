@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from fontgen.fonts.meta import write_meta
 from fontgen.fonts.names import Names, choose_names, collect_licences, write_names
 from fontgen.fonts.settings import FontSettings
 from fontgen.fonts.subroutines import subroutinized
+from fontgen.fonts.ufo import require_replaceable, write_ufo
 from fontgen.fonts.web import write_web
 
 __all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "require_names", "write_font"]
 
-SUFFIXES = (".ttf", ".otf", ".woff2")
+SUFFIXES = (".ttf", ".otf", ".woff2", ".ufo")
 
 
 def assemble(
@@ -39,7 +40,7 @@ def assemble(
     source_font: Path | None = None,
     licence_fonts: Sequence[Path] = (),
 ) -> AssembleReport:
-    """Write a font of the base font's glyphs and `glyphs` to `output` (.ttf, .otf or .woff2).
+    """Write a font of the base font's glyphs and `glyphs` to `output` (.ttf, .otf, .woff2 or .ufo).
 
     `source_font` gives advances where a glyph states none; it and `licence_fonts` add their copyright and
     Reserved Font Names. Raises FontError for what concerns the font; a glyph that fails is in the report.
@@ -70,21 +71,27 @@ def assemble_formats(
     source_font: Path | None = None,
     licence_fonts: Sequence[Path] = (),
     web: Path | None = None,
+    suspects: Container[int] = frozenset(),
 ) -> list[AssembleReport]:
     """Like `assemble` for several files of one font: each kind of outline is built once. Reports in order.
 
-    `web`: a folder for slices of the first output, which get its name.
+    `web`: a folder for slices of the first output, which get its name. `suspects`: codepoints marked as such in a UFO.
     """
     settings = settings or FontSettings()
     for output in outputs:
         if output.suffix.lower() not in SUFFIXES:
             raise FontError(f"{output}: unknown kind of font; end the name in {', '.join(SUFFIXES)}")
+        if output.suffix.lower() == ".ufo":
+            require_replaceable(output)
     opened = open_base(base, face_index=face_index, location=location) if base else None
     others = {path: open_base(path).open() for path in [*([source_font] if source_font else []), *licence_fonts]}
     wants_ttf = any(output.suffix.lower() == ".ttf" for output in outputs)
     web_cff = opened is not None and opened.is_cff and not wants_ttf
-    kinds = [{".ttf": False, ".otf": True}.get(output.suffix.lower(), web_cff) for output in outputs]
-    if len(set(kinds)) > 1:
+    own = opened.is_cff if opened is not None else not wants_ttf
+    by_suffix = {".ttf": False, ".otf": True, ".ufo": own}  # a UFO keeps the base's own curves
+    kinds = [by_suffix.get(output.suffix.lower(), web_cff) for output in outputs]
+    draws = any(output.suffix.lower() == ".ufo" for output in outputs)
+    if len(set(kinds)) > 1 or draws:
         glyphs = list(glyphs)
     built: dict[bool, tuple[TTFont, AssembleReport]] = {}
     reports = []
@@ -93,8 +100,13 @@ def assemble_formats(
             source = others[source_font] if source_font else None
             built[cff] = _build(opened, glyphs, settings, cff, keep_existing, source, list(others.values()))
         font, report = built[cff]
-        shared = settings.subroutinize and output.suffix.lower() == ".otf"
-        write_font(subroutinized(font) if shared else font, output)
+        if output.suffix.lower() == ".ufo":
+            made = set(report.done)
+            drawings = {glyph.codepoint: glyph.outline for glyph in glyphs if glyph.codepoint in made}
+            write_ufo(font, output, drawings, suspects=suspects)
+        else:
+            shared = settings.subroutinize and output.suffix.lower() == ".otf"
+            write_font(subroutinized(font) if shared else font, output)
         reports.append(AssembleReport(**{**vars(report), "path": output}))
     if web is not None:
         write_web(built[kinds[0]][0], web, outputs[0].stem)

@@ -12,6 +12,9 @@ from fontgen.settings import Settings
 Flavour = Literal["ttf", "otf", "woff2"]
 """Kinds of font file: TrueType outlines, CFF outlines, and WOFF2 around either."""
 
+Format = Flavour | Literal["ufo"]
+"""What can be made of the font: files, and a UFO for font editors."""
+
 Language = Literal["ja", "zh-Hans", "zh-Hant", "ko"]
 """Languages of localised family names (BCP 47)."""
 
@@ -22,6 +25,12 @@ _SCRIPT_LANG_TAG = r"^([a-z]{2,3}-)?[A-Z][a-z]{3}(-([A-Z]{2}|[0-9]{3}))?$"
 
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _with_a_font(formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    if not set(formats) - {"ufo"}:
+        raise ValueError("needs ttf, otf or woff2, with or without ufo beside it")
+    return formats
 
 
 class NameSettings(Settings):
@@ -60,8 +69,8 @@ class NameSettings(Settings):
 class FontSettings(Settings):
     """How the font is assembled."""
 
-    formats: tuple[Flavour, ...] = Field(default=("ttf", "otf", "woff2"), min_length=1)
-    """Files to make of the font."""
+    formats: Annotated[tuple[Format, ...], AfterValidator(_with_a_font)] = ("ttf", "otf", "woff2")
+    """Files to make of the font, and `ufo` beside them for hand work in a font editor."""
     web: bool = False
     """Also make `web/`: WOFF2 slices of up to 180 characters and the CSS by which a browser loads those it needs."""
     design_languages: tuple[Annotated[str, Field(pattern=_SCRIPT_LANG_TAG)], ...] = ()

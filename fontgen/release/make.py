@@ -89,9 +89,9 @@ def _require_sound(build: Build, *, allow_missing: bool) -> None:
 
 
 def _assembled(build: Build) -> dict[str, bytes]:
-    """All files that the assembly made: those in its folder as fonts, web slices in a folder of their own."""
+    """All files that the assembly made: fonts, and web slices in a folder of their own; a UFO is for the workshop."""
     folder = build.folder("assemble")
-    names = folder.manifest["files"]
+    names = [name for name in folder.manifest["files"] if not name.endswith(".ufo")]
     return {name if "/" in name else f"fonts/{name}": (folder.path / name).read_bytes() for name in names}
 
 

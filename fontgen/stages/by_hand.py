@@ -22,6 +22,8 @@ def painted(build: Build) -> dict[int, Path]:
 def drawn(build: Build) -> dict[int, Path]:
     """Codepoint -> outline that replaces the traced one: U+4E00.svg, U+4E00.glif, or a glyph of a UFO in the folder.
 
+    Of a UFO that fontgen wrote, only the glyphs that were edited since.
+
     Raises ImageError when a character has two of them.
     """
     found = _named(build, ".svg")

@@ -23,6 +23,7 @@ from fontgen.glyphs.render import render_ink, resample_ink
 from fontgen.glyphs.store import ImageFolder
 from fontgen.outlines.folder import outline_files, trace_folder
 from fontgen.outlines.genre import glyph_outline, measure_genre
+from fontgen.outlines.glif import stands_as_in_font
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.stored import StoredOutline
@@ -119,7 +120,8 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
             continue
         if codepoint not in outlines or codepoint in dropped:
             continue
-        stored = StoredOutline(outlines[codepoint], unfitting, by_hand.read_drawn)
+        steps = () if stands_as_in_font(outlines[codepoint]) else unfitting
+        stored = StoredOutline(outlines[codepoint], steps, by_hand.read_drawn)
         yield AssembledGlyph(codepoint, stored, record.get("advance_em"))
     for codepoint in charset["blank"]:
         ref = build.stack.resolve([codepoint]).refs[codepoint]
@@ -153,7 +155,12 @@ def _unfitting(record: dict[str, Any], placement: Placement) -> tuple[Placement,
 def font_files(build: Build) -> list[Path]:
     """The files of the finished font, in the order of the recipe's formats."""
     root = build.folder("assemble").path
-    return [root / f"{build.recipe.name}.{suffix}" for suffix in build.recipe.font.formats]
+    return [root / f"{build.recipe.name}.{suffix}" for suffix in build.recipe.font.formats if suffix != "ufo"]
+
+
+def _ufos(build: Build) -> list[Path]:
+    """The UFO of the finished font, where the recipe wants one."""
+    return [build.folder("assemble").path / f"{build.recipe.name}.ufo"] if "ufo" in build.recipe.font.formats else []
 
 
 def require_names(build: Build) -> None:
@@ -181,7 +188,7 @@ def _grounds(build: Build) -> dict[str, Any]:
 def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
     from fontgen.fonts.assemble import assemble_formats
 
-    outputs = font_files(build)
+    outputs = [*font_files(build), *_ufos(build)]
     replaced = sorted(_replaced(build))
     for codepoint in replaced:
         build.talk.line(f"  the source glyph for the suspect {codepoint_name(codepoint)} {chr(codepoint)}")
@@ -190,6 +197,7 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         outputs=outputs,
         **_grounds(build),
         web=folder.path / "web" if build.recipe.font.web else None,
+        suspects=_doubted(build),
     )
     build.reports["assemble"] = reports[0]
     for notice in reports[0].notices:
@@ -198,7 +206,7 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         "added": len(reports[0].added),
         "from_source": [codepoint_name(c) for c in replaced],
         "failed": len(reports[0].failed),
-        "files": {path.name: path.stat().st_size for path in outputs},
+        "files": {path.name: _bytes_of(path) for path in outputs},
     }
     files = [path.name for path in outputs]
     if build.recipe.font.web:
@@ -207,6 +215,13 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         slices.append(folder.path / "web" / f"{build.recipe.name}.css")
         files += [f"web/{path.name}" for path in slices]
     return Outcome(figures, files)
+
+
+def _bytes_of(path: Path) -> int:
+    """Size of a file, or of all files in a folder."""
+    return (
+        sum(part.stat().st_size for part in path.rglob("*") if part.is_file()) if path.is_dir() else path.stat().st_size
+    )
 
 
 # check
