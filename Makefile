@@ -5,7 +5,7 @@ SETUP := setup
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-build release clean
+.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-train bench-build release clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -31,7 +31,7 @@ base-model: setup  ## train fixtures/models/base-128.safetensors again: pipeline
 	$(RUN) fontgen train pipelines/base-model.toml
 	$(RUN) fontgen export-checkpoint build/base-model/train/latest.safetensors -o fixtures/models/base-128.safetensors
 
-bench: bench-render bench-outline bench-repair  ## all benchmarks
+bench: bench-render bench-outline bench-repair bench-train  ## all benchmarks
 
 bench-render: setup  ## pairs drawn per second
 	$(RUN) benchmarks.render
@@ -41,6 +41,9 @@ bench-outline: setup  ## outlines traced from perfect glyph images against the t
 
 bench-repair: setup  ## repair of injected defects, and harm done to sound glyphs
 	$(RUN) benchmarks.repair
+
+bench-train: setup  ## images per second and memory of training and inference beside what published trainers do
+	$(RUN) benchmarks.train
 
 bench-build: setup  ## the seconds of each stage of a build of all of cjk-unified that fonts/noto-sans-tc-bold.ttf has
 	$(RUN) benchmarks.build_big

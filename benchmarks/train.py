@@ -42,6 +42,7 @@ from fontgen.zi2zi.step import Networks
 
 ROOT = Path(__file__).parents[1]
 MODES = ("reference", "fp32", "bf16")
+TASKS = ("training", "inference")
 GLYPHS = 64
 
 Turn = Callable[[], int]
@@ -173,7 +174,7 @@ def compare(task: str, batch_size: int, modes: tuple[str, ...], arguments: argpa
     finally:
         for worker in workers.values():
             worker.kill()
-            worker.wait()
+            worker.communicate()
     result: dict[str, Any] = {}
     for mode, measured in rounds.items():
         counted, base = measured[1:], rounds[modes[0]][1:]
@@ -217,6 +218,7 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--size", type=int, default=256, metavar="PX")
     parser.add_argument("--ngf", type=int, default=64)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--batches", type=int, nargs="+", default=[4, 16], metavar="N")
     parser.add_argument("--steps", type=int, default=2, help="steps, or batches drawn, of one turn")
     parser.add_argument("--rounds", type=int, default=5)
@@ -232,7 +234,7 @@ def main(given: list[str] | None = None) -> None:
     if arguments.quick:
         arguments.batches, arguments.rounds = arguments.batches[:1], 1
     results: dict[str, Any] = {}
-    for task in ("training", "inference"):
+    for task in arguments.tasks:
         for batch_size in arguments.batches:
             # The checkpoint's weights are fp32, and so is drawing.
             modes = MODES if task == "training" else MODES[:2]

@@ -288,7 +288,7 @@ def test_make_font_builds_the_demo_and_fails_with_it(checkout: Path) -> None:
 
 def test_every_part_of_bench_names_a_module_of_the_benchmarks(checkout: Path) -> None:
     ran = [line.split()[-1] for line in make(checkout, "bench").stdout.splitlines() if line.startswith("ran ")]
-    assert ran == [f"benchmarks.{name}" for name in ("render", "outline_roundtrip", "repair")]
+    assert ran == [f"benchmarks.{name}" for name in ("render", "outline_roundtrip", "repair", "train")]
     for module in ran:
         assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
 
