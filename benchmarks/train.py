@@ -34,6 +34,7 @@ from fontgen.parallel import usable_cores
 from fontgen.zi2zi.checkpoint import save_generator
 from fontgen.zi2zi.data import PairBatches
 from fontgen.zi2zi.device import repeatable, resolve_device
+from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.header import CheckpointHeader
 from fontgen.zi2zi.infer import infer_images
 from fontgen.zi2zi.network_settings import NetworkSettings
@@ -109,15 +110,12 @@ def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, de
             return steps * batch_size
 
         return turn
-    folder = Path(tempfile.mkdtemp(prefix="fontgen-bench-"))
-    networks = Networks(network, TrainSettings(), size_px, torch.device("cpu"))
-    header = CheckpointHeader(network=network, canvas=pairs.canvas, styles=pairs.styles, step=0, pairs="benchmark")
-    save_generator(folder / "made.safetensors", networks.mean, header)
+    checkpoint, folder = _checkpoint(size_px, ngf), Path(tempfile.mkdtemp(prefix="fontgen-bench-"))
     for codepoint, ink in zip(pairs.codepoints.tolist(), pairs.source, strict=True):
         write_ink(folder / f"{codepoint}.png", ink)
     codepoints = cycle(pairs.codepoints.tolist())
     sources = ((c, read_ink(folder / f"{c}.png")) for c in codepoints)
-    drawn = infer_images(folder / "made.safetensors", sources, device=device, batch_size=batch_size)
+    drawn = infer_images(checkpoint, sources, device=device, batch_size=batch_size)
 
     def own_turn() -> int:
         for _ in range(steps * batch_size):
@@ -126,6 +124,16 @@ def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, de
         return steps * batch_size
 
     return own_turn
+
+
+def _checkpoint(size_px: int, ngf: int) -> Path:
+    """A generator of fresh weights on disk, made where its memory is not measured."""
+    path = Path(tempfile.gettempdir()) / f"fontgen-bench-{size_px}-{ngf}-{torch.__version__}.safetensors"
+    if not path.exists():
+        network, pairs = NetworkSettings(ngf=ngf, ndf=ngf), MadePairs(size_px)
+        header = CheckpointHeader(network=network, canvas=pairs.canvas, styles=pairs.styles, step=0, pairs="benchmark")
+        save_generator(path, Generator(network, size_px), header)
+    return path
 
 
 def _for_ever(batches: Any) -> Iterator[Any]:
@@ -154,6 +162,8 @@ def compare(task: str, batch_size: int, modes: tuple[str, ...], arguments: argpa
     """The modes in turn, `rounds` times after one that warms up: figures of each."""
     command = [sys.executable, "-m", "benchmarks.train", "--device", arguments.device, "--steps", str(arguments.steps)]
     command += ["--size", str(arguments.size), "--ngf", str(arguments.ngf), "--serve", task, str(batch_size)]
+    if task == "inference":
+        _checkpoint(arguments.size, arguments.ngf)
     workers = {
         mode: subprocess.Popen(
             [*command, mode], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
