@@ -9,7 +9,9 @@ import torch
 
 from fontgen.charset import parse_charset
 from fontgen.glyphs.pairs import is_held_out
+from fontgen.pipeline import make_build
 from fontgen.recipe import Recipe, load_recipe
+from fontgen.talk import Talk
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.header import CheckpointHeader, read_header
 from scripts.base_model_fonts import BASE_MODEL_FONTS
@@ -74,3 +76,13 @@ def test_it_draws_its_styles_apart(header: CheckpointHeader) -> None:
     with torch.inference_mode():
         black, thin = generator(source, torch.tensor([2, 11]))  # M PLUS Rounded 1c Black, Yomogi
     assert (black < 0).sum() > 1.5 * (thin < 0).sum()
+
+
+def test_the_demo_starts_from_it_and_the_other_demo_from_nothing() -> None:
+    def network_of(name: str) -> tuple[Path | None, int]:
+        path = ROOT / "pipelines" / name
+        build = make_build(load_recipe(path), path, output=None, device="cpu", want=None, talk=Talk(quiet=True))
+        return build.recipe.train.start_from, build.recipe.network.embedding_num
+
+    assert network_of("demo.toml") == (MODEL, 17)
+    assert network_of("demo-from-scratch.toml") == (None, 1)

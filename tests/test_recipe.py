@@ -128,7 +128,7 @@ def test_recipes_of_the_house_are_valid(path: Path) -> None:
 
 def test_the_demo_needs_nothing_but_the_fixtures() -> None:
     recipe = load_recipe(PIPELINES / "demo.toml")
-    assert {file.parent for file in recipe.input_files().values()} <= {FIXTURES, FIXTURES / "models"}
+    assert {file.parent for file in recipe.input_files().values()} == {FIXTURES, FIXTURES / "models"}
     assert recipe.output.folder == FIXTURES.parent / "build" / "demo"
 
 
