@@ -27,8 +27,9 @@ DEFAULT_DESCENDER_EM = -0.12
 class Canvas:
     """A square image covering x in [-m, 1+m], y in [descender-m, descender+1+m] em.
 
-    `shift_*_em` says how far the content of the images lies from its true place (right and up);
-    `px_to_em` takes it out again, so a registered image needs no resampling.
+    `shift_*_em` says how far the content of the images lies from its true place (right and up), and
+    `content_scale` how much larger it is, about the centre of the canvas; `px_to_em` takes both out
+    again, so a registered image needs no resampling.
     """
 
     size_px: int
@@ -36,12 +37,15 @@ class Canvas:
     descender_em: float = DEFAULT_DESCENDER_EM
     shift_x_em: float = 0.0
     shift_y_em: float = 0.0
+    content_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if not 8 <= self.size_px <= 8192:
             raise ImageError(f"canvas of {self.size_px} px: choose a size from 8 to 8192 px")
         if not -0.4 <= self.margin_em <= 4.0:
             raise ImageError(f"canvas margin of {self.margin_em} em: choose one from -0.4 to 4 em")
+        if not 0.5 <= self.content_scale <= 2.0:
+            raise ImageError(f"canvas content enlarged {self.content_scale} times: choose from 0.5 to 2")
 
     @property
     def px_per_em(self) -> float:
@@ -56,34 +60,50 @@ class Canvas:
     def em_to_px(self) -> NDArray[np.float64]:
         """(2, 3) affine: [col, row] = A @ [x_em, y_em, 1], at pixel edges."""
         scale = self.px_per_em
-        return np.array(
+        plain = np.array(
             [
                 [scale, 0.0, scale * (self.margin_em + self.shift_x_em)],
                 [0.0, -scale, scale * (self.top_em - self.shift_y_em)],
             ]
         )
+        return plain if self.content_scale == 1.0 else compose(self._enlarged(self.content_scale), plain)
 
     @property
     def px_to_em(self) -> NDArray[np.float64]:
         """(2, 3) affine: [x_em, y_em] = A @ [col, row, 1], the exact inverse of `em_to_px`."""
         em_per_px = 1.0 / self.px_per_em
-        return np.array(
+        plain = np.array(
             [
                 [em_per_px, 0.0, -self.margin_em - self.shift_x_em],
                 [0.0, -em_per_px, self.top_em - self.shift_y_em],
             ]
         )
+        return plain if self.content_scale == 1.0 else compose(plain, self._enlarged(1 / self.content_scale))
+
+    def _enlarged(self, scale: float) -> NDArray[np.float64]:
+        """(2, 3) affine in px: enlarges about the place to which the canvas's centre is shifted."""
+        middle = self.size_px / 2
+        col, row = middle + self.shift_x_em * self.px_per_em, middle - self.shift_y_em * self.px_per_em
+        return np.array([[scale, 0.0, (1 - scale) * col], [0.0, scale, (1 - scale) * row]])
 
     def displaced(self, dx_em: float, dy_em: float) -> Canvas:
         """The canvas of images whose content lies a further (dx, dy) em right and up of its place."""
         return replace(self, shift_x_em=self.shift_x_em + dx_em, shift_y_em=self.shift_y_em + dy_em)
+
+    def enlarged(self, scale: float) -> Canvas:
+        """The canvas of images whose content is larger than it should be by this factor besides."""
+        return replace(self, content_scale=self.content_scale * scale)
 
     def resized(self, size_px: int) -> Canvas:
         """The same region at another size."""
         return replace(self, size_px=size_px)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The fields; `content_scale` only where it is not 1, as of hardly any canvas."""
+        data = asdict(self)
+        if self.content_scale == 1.0:
+            del data["content_scale"]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Canvas:

@@ -24,6 +24,7 @@ canvases = st.builds(
     descender_em=st.floats(-0.5, 0.2),
     shift_x_em=st.floats(-0.5, 0.5),
     shift_y_em=st.floats(-0.5, 0.5),
+    content_scale=st.sampled_from([1.0, 0.9, 1.03125]),
 )
 IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
@@ -64,6 +65,25 @@ def test_a_displaced_canvas_shows_its_content_further_right_and_up() -> None:
     moved = plain.displaced(0.25, 0.125)
     np.testing.assert_allclose(moved.em_to_px @ [0.5, 0.5, 1], plain.em_to_px @ [0.5, 0.5, 1] + [16, -8])
     assert moved.displaced(-0.25, -0.125) == plain
+
+
+def test_an_enlarged_canvas_shows_its_content_larger_about_its_centre(tmp_path: Path) -> None:
+    plain = Canvas(size_px=96, margin_em=0.25, descender_em=-0.12)
+    large = plain.enlarged(1.25)
+    np.testing.assert_allclose(large.em_to_px @ [0.5, 0.38, 1], [48, 48])
+    np.testing.assert_allclose(large.em_to_px @ [0.9, 0.38, 1], [48 + 1.25 * 0.4 * 64, 48])
+    # where the content is shifted, the place of the centre stays the fixed point
+    shifted = plain.displaced(0.1, 0.05)
+    fixed = shifted.em_to_px @ [0.5, 0.38, 1]
+    np.testing.assert_allclose(shifted.enlarged(1.25).em_to_px @ [0.5, 0.38, 1], fixed)
+    font = box_font(tmp_path / "f.ttf", {0x4E00: [(250, 130, 750, 630)]})  # 32 px wide, in the middle
+    ink = render_ink(open_face(FontRef.of(font)), 0x4E00, large)
+    expected = np.zeros((96, 96), np.uint8)
+    expected[28:68, 28:68] = 255
+    np.testing.assert_array_equal(ink, expected)
+    assert "content_scale" not in plain.to_json()
+    with pytest.raises(ImageError, match=r"choose from 0\.5 to 2"):
+        plain.enlarged(3.0)
 
 
 def test_a_resized_canvas_shows_the_same_region() -> None:

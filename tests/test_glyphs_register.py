@@ -10,6 +10,7 @@ import pytest
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.fonts.face import FontRef, open_face
+from fontgen.glyphs.clean_morphology import dilate_square
 from fontgen.glyphs.register import ShiftEstimate, drifting, estimate_shift, register_folder, shift_ink
 from fontgen.glyphs.register_settings import RegisterSettings
 from fontgen.glyphs.render import render_ink
@@ -114,6 +115,78 @@ def test_folder_is_moved_back_and_a_broken_image_counted(glyphs: list, tmp_path:
         if codepoint != broken:
             before, after = (np.abs(f.read(codepoint).astype(int) - source).mean() for f in (folder, out))
             assert after < 0.2 * before
+
+
+@pytest.mark.parametrize("scale", [0.97, 1.006, 1.03])
+def test_scale_is_recovered_across_styles_and_the_shift_beside_it(glyphs: list, scale: float) -> None:
+    settings = RegisterSettings(scale=True)
+    plain = estimate_shift(glyphs, CANVAS, settings=settings)
+    moved = [(c, shift_ink(image, 1.5, -0.75, scale), source) for c, image, source in glyphs]
+    found = estimate_shift(moved, CANVAS, settings=settings)
+    assert found.scale / plain.scale == pytest.approx(scale, abs=0.001)
+    expected = (scale * plain.dx_px + 1.5, scale * plain.dy_px - 0.75)
+    assert (found.dx_px, found.dy_px) == pytest.approx(expected, abs=0.12)
+    assert 0 < found.scale_half_width < 0.01
+
+
+def test_a_bolder_drawing_is_no_larger_one(glyphs: list) -> None:
+    settings = RegisterSettings(scale=True, significance=0)
+    bolder = [(c, dilate_square(image), image) for c, image, _ in glyphs]
+    assert estimate_shift(bolder, CANVAS, settings=settings).scale == pytest.approx(1, abs=0.003)
+
+
+def test_an_insignificant_scale_is_left() -> None:
+    def estimate(scale: float) -> ShiftEstimate:
+        return ShiftEstimate(
+            dx_px=0.0, dy_px=0.0, half_width_x_px=0.1, half_width_y_px=0.1, num_glyphs=100,
+            spread_x_px=1.0, spread_y_px=1.0, scale=scale, scale_half_width=0.00196,
+        )  # fmt: skip
+
+    assert estimate(1.0019).scale_to_undo(2.0) == 1.0
+    assert estimate(1.0021).scale_to_undo(2.0) == 1.0021
+    assert estimate(0.9979).scale_to_undo(2.0) == 0.9979
+
+
+def _folders(root: Path, images: dict[int, np.ndarray], references: dict[int, np.ndarray]) -> list[ImageFolder]:
+    for name, inks in (("in", images), ("ref", references)):
+        for codepoint, ink in inks.items():
+            write_ink(root / name / image_name(codepoint), ink)
+        write_manifest(root / name, CANVAS, {codepoint: {} for codepoint in inks})
+    return [ImageFolder.open(root / name) for name in ("in", "ref")]
+
+
+def test_a_folder_gets_its_scale_and_shift_undone_at_once(glyphs: list, tmp_path: Path) -> None:
+    sources = {c: source for c, _, source in glyphs[:24]}
+    images, reference = _folders(tmp_path, {c: shift_ink(s, 2.5, -1.25, 1.04) for c, s in sources.items()}, sources)
+    report = register_folder(images, reference, tmp_path / "out", settings=RegisterSettings(scale=True))
+    assert report.figures["scale_corrected"]
+    assert report.figures["shift"]["scale"] == pytest.approx(1.04, abs=0.001)
+    out = ImageFolder.open(tmp_path / "out")
+    for codepoint, source in sources.items():
+        before, after = (np.abs(f.read(codepoint).astype(int) - source).mean() for f in (images, out))
+        assert after < 0.25 * before
+    kept = register_folder(images, reference, tmp_path / "kept", settings=RegisterSettings())
+    assert not kept.figures["scale_corrected"]
+    assert kept.figures["shift"]["scale"] == 1.0
+
+
+def test_drifting_glyphs_are_listed_and_put_back_on_request_alone(glyphs: list, tmp_path: Path) -> None:
+    sources = {c: source for c, _, source in glyphs[:30]}
+    lost = list(sources)[4]
+    drawn = {c: shift_ink(s, 1, 0) for c, s in sources.items()} | {lost: shift_ink(sources[lost], 1 + 4, -3)}
+    images, reference = _folders(tmp_path, drawn, sources)
+    listed = register_folder(images, reference, tmp_path / "listed", settings=RegisterSettings(sample_glyphs=30))
+    assert list(listed.figures["drifting"]) == [f"U+{lost:04X}"]
+    assert listed.figures["drifting"][f"U+{lost:04X}"] == pytest.approx([4, -3], abs=0.1)
+    settings = RegisterSettings(correct_drift=True, sample_glyphs=1)  # every glyph is measured all the same
+    back = register_folder(images, reference, tmp_path / "back", settings=settings)
+    assert back.figures["drifting"] == listed.figures["drifting"]
+    off = {}
+    for name in ("listed", "back"):
+        out = ImageFolder.open(tmp_path / name)
+        off[name] = {c: np.abs(out.read(c).astype(int) - s).mean() for c, s in sources.items()}
+    assert off["back"][lost] < 0.1 * off["listed"][lost]
+    assert {c: v for c, v in off["back"].items() if c != lost} == {c: v for c, v in off["listed"].items() if c != lost}
 
 
 def test_folder_without_shared_glyphs_is_refused(tmp_path: Path) -> None:

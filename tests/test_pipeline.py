@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from box_fonts import ZEN, box_font
+from fontTools.pens.boundsPen import BoundsPen
 from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.ttLib import TTFont
 from tiny_build import BEYOND, EVERYTHING, NEW, SHARED, SPACE, Project, half_written, make_project, ran
@@ -438,6 +439,50 @@ def test_hand_work_takes_the_place_of_what_the_network_drew(project: Project) ->
     assert bounds is not None
     assert bounds[2] - bounds[0] == pytest.approx(24 / 64 * 1.125, abs=0.01)
     assert drawing(font, NEW[1]) == drawing(font, NEW[2])
+
+
+def test_registration_undoes_scale_and_drift_in_the_outlines(project: Project) -> None:
+    """The figures of the registration reach the font; hand work stays where it is."""
+    before = TTFont(project.ttf)
+    recipe = project.recipe.read_text()
+    overrides = project.root / "overrides"
+    overrides.mkdir()
+    by_hand = f"U+{NEW[2]:04X}.svg"
+    (overrides / by_hand).write_text((project.out / "trace" / by_hand).read_text())
+    project.recipe.write_text(
+        f'{recipe}\n[output]\noverrides = "overrides"\n\n[register]\nscale = true\ncorrect_drift = true\n'
+    )
+    assert project.run().exit_code == 0
+    register = project.out / "register"
+    found = json.loads((register / "registration.json").read_text())
+    assert found["estimate"]["scale"] != 1.0
+    assert found["scale"] in (1.0, found["estimate"]["scale"])
+    # 0.1 em right and 0.05 em up of their place
+    found["put_back"] = {f"U+{c:04X}": [0.1, 0.05] for c in (NEW[1], NEW[2])}
+    (register / "registration.json").write_text(json.dumps(found))
+    stage = json.loads((register / "stage.json").read_text())
+    stage["figures"] |= {"scale": 1.25, "dx_em": 0.0, "dy_em": 0.0}
+    (register / "stage.json").write_text(json.dumps(stage))
+    result = project.run("--from", "trace")
+    assert result.exit_code == 0, result.output
+    after = TTFont(project.ttf)
+    sides = {c: [box(font, c) for font in (before, after)] for c in NEW[:3]}
+    width = {c: (new[2] - new[0]) / (old[2] - old[0]) for c, (old, new) in sides.items()}
+    assert width[NEW[0]] == pytest.approx(1 / 1.25, abs=0.02)
+    assert width[NEW[1]] == pytest.approx(1 / 1.25, abs=0.02)
+    assert width[NEW[2]] == pytest.approx(1, abs=0.02)
+    middle = {c: [(new[0] + new[2] - old[0] - old[2]) / 2, (new[1] + new[3] - old[1] - old[3]) / 2]
+              for c, (old, new) in sides.items()}  # fmt: skip
+    assert abs(middle[NEW[1]][0] - middle[NEW[0]][0] + 100) < 25
+    assert abs(middle[NEW[1]][1] - middle[NEW[0]][1] + 50) < 25
+    assert middle[NEW[2]] == pytest.approx([0, 0], abs=1)
+
+
+def box(font: TTFont, codepoint: int) -> tuple[float, ...]:
+    """(left, bottom, right, top) of a glyph in font units."""
+    pen = BoundsPen(font.getGlyphSet())
+    font.getGlyphSet()[font.getBestCmap()[codepoint]].draw(pen)
+    return pen.bounds
 
 
 def test_suspects_stay_out_where_the_recipe_says_so_but_hand_work_never(project: Project) -> None:

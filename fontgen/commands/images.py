@@ -139,7 +139,9 @@ def clean(images: Path, output: Path, reference: Path | None, overlay: Path | No
 @_images
 @click.option("--reference", required=True, type=FOLDER, help="Images of the same characters, rightly placed.")
 @_output
-def register(images: Path, reference: Path, output: Path) -> None:
+@click.option("--scale", is_flag=True, help="Measure whether the set is too large or small, too, and undo it.")
+@click.option("--correct-drift", is_flag=True, help="Put glyphs that lie off the others back one by one.")
+def register(images: Path, reference: Path, output: Path, scale: bool, correct_drift: bool) -> None:
     """Measure how far a whole set lies off its reference, and shift it back.
 
     \b
@@ -148,7 +150,8 @@ def register(images: Path, reference: Path, output: Path) -> None:
     from fontgen.glyphs.register import register_folder
     from fontgen.glyphs.register_settings import RegisterSettings
 
-    report = register_folder(_open(images), _open(reference), output, settings=RegisterSettings())
+    settings = RegisterSettings(scale=scale, correct_drift=correct_drift)
+    report = register_folder(_open(images), _open(reference), output, settings=settings)
     for key, value in report.figures.items():
         click.echo(f"{key}: {value}")
     finish(report)

@@ -19,5 +19,11 @@ class RegisterSettings(Settings):
     significance: float = Field(default=2.0, ge=0.0)
     """A shift smaller than this many standard errors is left alone; 0 always corrects."""
 
+    scale: bool = False
+    """Measure how much too large or small the set is drawn as well, and undo that too where it is significant."""
+
     drift_px: float = Field(default=2.0, gt=0.0)
     """Glyphs this far (px) from the common shift, beyond three times the usual spread, are reported."""
+
+    correct_drift: bool = False
+    """Put these glyphs back one by one; every glyph is then measured, not a sample."""

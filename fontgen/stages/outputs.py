@@ -33,7 +33,7 @@ from fontgen.proof.suspects import suspect_sheet
 from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
-from fontgen.stages.repair import gate_scores, registered_canvas, suspects
+from fontgen.stages.repair import gate_scores, put_back, registered_canvas, suspects
 from fontgen.workspace import StageFolder
 
 # trace
@@ -106,7 +106,9 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
     charset = read_charset(build)
     source = ImageFolder.open(build.folder("source").path)
     dropped, replaced = _dropped(build), _replaced(build)
-    outlines = outline_files(build.folder("trace").path) | by_hand.drawn(build)
+    drawn, painted = by_hand.drawn(build), by_hand.painted(build)
+    outlines = outline_files(build.folder("trace").path) | drawn
+    moves = {c: move for c, move in put_back(build).items() if c not in drawn and c not in painted}
     settings = trace_settings(build) if replaced else build.recipe.trace
     _, placement = build.geometry()
     for codepoint in charset["generate"]:
@@ -120,7 +122,8 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
             continue
         if codepoint not in outlines or codepoint in dropped:
             continue
-        steps = () if stands_as_in_font(outlines[codepoint]) else unfitting
+        unfit = () if stands_as_in_font(outlines[codepoint]) else unfitting
+        steps = (moves[codepoint], *unfit) if codepoint in moves else unfit
         stored = StoredOutline(outlines[codepoint], steps, by_hand.read_drawn)
         yield AssembledGlyph(codepoint, stored, record.get("advance_em"))
     for codepoint in charset["blank"]:

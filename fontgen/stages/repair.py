@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from fontgen.canvas import Canvas
+from fontgen.canvas import Canvas, Placement
 from fontgen.errors import codepoint_name
 from fontgen.files import read_json, write_json
 from fontgen.glyphs.clean import clean_folder
 from fontgen.glyphs.gate import calibrate_gate, gate_folder
 from fontgen.glyphs.gate_model import MIN_PAIRS
 from fontgen.glyphs.pairs import PairSet
-from fontgen.glyphs.register import drifting, estimate_folder, estimate_shift, spread_sample
+from fontgen.glyphs.register import ShiftEstimate, drifting, estimate_folder, estimate_shift, spread_sample
 from fontgen.glyphs.store import ImageFolder, keeping_records
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, stale_images
@@ -74,28 +74,56 @@ def _run_register(build: Build, folder: StageFolder) -> Outcome:
         canvas, against = held_out.canvas, "held-out truth"
         estimate = estimate_shift(triples, canvas, settings=settings)
     else:
-        images = ImageFolder.open(build.folder("clean").path)
-        canvas, against = images.canvas, "calibrated source"
-        estimate, _ = estimate_folder(images, ImageFolder.open(build.folder("source").path), settings=settings)
+        estimate, canvas = _against_source(build)
+        against = "calibrated source"
     corrected = estimate.is_significant(settings.significance)
     dx_em, dy_em = estimate.in_em(canvas) if corrected else (0.0, 0.0)
+    scale = estimate.scale_to_undo(settings.significance)
+    # of what was drawn only the source says where each glyph belongs
+    by_glyph = _against_source(build)[0] if settings.correct_drift and held_out is not None else estimate
+    away = drifting(by_glyph, settings.drift_px)
     words = (
         f"shift {estimate.dx_px:+.3f} px right, {estimate.dy_px:+.3f} px down "
         f"(±{estimate.half_width_x_px:.3f}, ±{estimate.half_width_y_px:.3f}; {estimate.num_glyphs} glyphs, "
         f"against the {against}), {'undone' if corrected else 'not significant: left'}"
     )
+    if settings.scale:
+        words += (
+            f"; scale {estimate.scale:.4f} (±{estimate.scale_half_width:.4f}), {'left' if scale == 1 else 'undone'}"
+        )
+    if settings.correct_drift:
+        words += f"; {len(away)} drifting glyphs put back"
     build.talk.line(f"  {words}")
     figures = {
         "dx_em": dx_em,
         "dy_em": dy_em,
+        "scale": scale,
         "corrected": corrected,
         "against": against,
         "words": words,
         "estimate": estimate.to_json(),
-        "drifting": len(drifting(estimate, settings.drift_px)),
+        "drifting": len(away),
     }
-    write_json(folder.path / "registration.json", figures)
+    put_back = {codepoint_name(c): _offset_em(x, y, canvas) for c, (x, y) in sorted(away.items())}
+    write_json(folder.path / "registration.json", {**figures, "put_back": put_back if settings.correct_drift else {}})
     return Outcome(figures, ["registration.json"])
+
+
+def _against_source(build: Build) -> tuple[ShiftEstimate, Canvas]:
+    images = ImageFolder.open(build.folder("clean").path)
+    source = ImageFolder.open(build.folder("source").path)
+    return estimate_folder(images, source, settings=build.recipe.register_)[0], images.canvas
+
+
+def _offset_em(dx_px: float, dy_px: float, canvas: Canvas) -> list[float]:
+    """[dx, dy], right and up."""
+    return [dx_px / canvas.px_per_em, -dy_px / canvas.px_per_em]
+
+
+def put_back(build: Build) -> dict[int, Placement]:
+    """Codepoint -> what carries the outline of a drifting glyph to its place; empty unless the recipe asks for it."""
+    offsets = read_json(build.folder("register").path / "registration.json")["put_back"]
+    return {int(name[2:], 16): Placement(dx_em=-dx, dy_em=-dy) for name, (dx, dy) in offsets.items()}
 
 
 def _has_held_out(build: Build) -> bool:
@@ -103,9 +131,9 @@ def _has_held_out(build: Build) -> bool:
 
 
 def registered_canvas(build: Build, canvas: Canvas) -> Canvas:
-    """The canvas whose map back to em takes out the measured shift: no pixel is resampled."""
+    """The canvas whose map back to em takes out the measured shift and scale: no pixel is resampled."""
     figures = build.folder("register").figures
-    return canvas.displaced(figures["dx_em"], figures["dy_em"])
+    return canvas.displaced(figures["dx_em"], figures["dy_em"]).enlarged(figures["scale"])
 
 
 # gate
@@ -149,6 +177,12 @@ def suspects(build: Build) -> dict[int, str]:
 
 STAGES = (
     Stage("clean", _clean_inputs, _run_clean, after=("infer",), version=CLEAN_VERSION),
-    Stage("register", lambda build: build.recipe.register_.model_dump(mode="json"), _run_register, after=("clean",)),
+    Stage(
+        "register",
+        lambda build: build.recipe.register_.model_dump(mode="json"),
+        _run_register,
+        after=("clean",),
+        version=2,
+    ),
     Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs")),
 )
