@@ -221,7 +221,7 @@ def test_every_advice_is_a_setting_as_it_would_be_written() -> None:
 
 
 def test_the_demo_s_own_history_gives_no_alarm() -> None:
-    """Recorded: pipelines/demo.toml with 480 steps, evaluated every 40, logged every 4, its adversary from step 80."""
+    """Recorded: demo-from-scratch.toml with 480 steps, evaluated every 40, logged every 4, adversary from step 80."""
     history = [json.loads(line) for line in (Path(__file__).parent / "demo_metrics.jsonl").read_text().splitlines()]
     assert sum("held_out" in line for line in history) == 12
     assert heard(history, total=480, lr_generator=1e-3, lr_discriminator=2.5e-4) == []
