@@ -59,9 +59,14 @@ class LocalJudge:
     out: Single
     """(_HIDDEN + 1, 2)."""
 
-    def log_odds(self, source: Sketch, image: Sketch) -> Single:
+    def source_side(self, source: Sketch) -> Single:
+        """(COARSE * COARSE, _HIDDEN): what the source adds to the hidden units, the same for all its images."""
+        side: Single = _looks(source) @ self.into[: _SIDE**2] + self.into[-1]
+        return side
+
+    def log_odds(self, source_side: Single, image: Sketch) -> Single:
         """(2, COARSE, COARSE): that ink is gone here, that ink was put here."""
-        hidden = _hidden(_looks(source, image), self.into)
+        hidden = np.maximum(_looks(image) @ self.into[_SIDE**2 : -1] + source_side, 0)
         odds: Single = (hidden @ self.out[:-1] + self.out[-1]).T.reshape(2, COARSE, COARSE)
         return odds
 
@@ -87,15 +92,14 @@ def local_measures(odds: Single) -> Floats:
     return np.array(values)
 
 
-def _looks(source: Sketch, image: Sketch) -> Single:
-    """(COARSE * COARSE, 2 * _SIDE ** 2) neighbourhoods of every cell in both."""
-    views = [
-        np.lib.stride_tricks.sliding_window_view(
-            np.pad(sketch.coarse.astype(np.float32), _REACH), (_SIDE, _SIDE)
-        ).reshape(COARSE * COARSE, -1)
-        for sketch in (source, image)
-    ]
-    return np.concatenate(views, axis=1)
+def _looks(sketch: Sketch, cells: NDArray[np.intp] | None = None) -> Single:
+    """(COARSE * COARSE, _SIDE ** 2) neighbourhoods of every cell, or of some."""
+    padded = np.pad(sketch.coarse.astype(np.float32), _REACH)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (_SIDE, _SIDE))
+    if cells is not None:
+        views = views[cells // COARSE, cells % COARSE]
+    looks: Single = views.reshape(-1, _SIDE**2)
+    return looks
 
 
 def _hidden(looks: Single, into: Single) -> Single:
@@ -103,50 +107,64 @@ def _hidden(looks: Single, into: Single) -> Single:
     return hidden
 
 
-def fit_local(
-    sources: Sequence[Sketch],
-    targets: Sequence[Sketch],
-    made: Sequence[Made],
-    chosen: NDArray[np.bool_],
-    rng: np.random.Generator,
-) -> LocalJudge:
-    """Teach the network on the `chosen` genuine pairs, (k,) bool, and on parts erased from and put into them."""
+@dataclass(frozen=True)
+class Lessons:
+    """Looked at once, taught to several judges."""
+
+    looks: Single
+    """(m, 2 * _SIDE ** 2): neighbourhoods of a cell in the source and in the image."""
+    truth: Single
+    """(m, 2): 1 where ink is gone, where ink was put."""
+    pair: NDArray[np.intp]
+    """(m,): the genuine pair that a lesson comes from."""
+
+
+def make_lessons(
+    sources: Sequence[Sketch], targets: Sequence[Sketch], made: Sequence[Made], rng: np.random.Generator
+) -> Lessons:
+    """Cells of genuine pairs, and of parts erased from and put into them."""
     looks: list[Single] = []
     truth: list[Single] = []
-    for pair in np.flatnonzero(chosen).tolist():
-        source, target = sources[pair], targets[pair]
+    pairs: list[int] = []
+    for pair, (source, target) in enumerate(zip(sources, targets, strict=True)):
         weight = (source.coarse + target.coarse).ravel() + 0.02
         cells = rng.choice(COARSE * COARSE, _GENUINE_CELLS, replace=False, p=weight / weight.sum())
-        looks.append(_looks(source, target)[cells])
+        looks.append(np.concatenate([_looks(source, cells), _looks(target, cells)], axis=1))
+        pairs.append(pair)
         truth.append(np.zeros((_GENUINE_CELLS, 2), np.float32))
     for mistake in made:
-        if not chosen[mistake.pair] or mistake.kind not in TAUGHT:
+        if mistake.kind not in TAUGHT:
             continue
         change = (mistake.image.coarse - targets[mistake.pair].coarse).ravel()
         cells = np.flatnonzero(np.abs(change) > _TOUCHED)
         cells = cells if len(cells) <= _GENUINE_CELLS else rng.choice(cells, _GENUINE_CELLS, replace=False)
         if len(cells):
-            looks.append(_looks(sources[mistake.pair], mistake.image)[cells])
+            looks.append(np.concatenate([_looks(sources[mistake.pair], cells), _looks(mistake.image, cells)], axis=1))
+            pairs.append(mistake.pair)
             truth.append(np.column_stack([change[cells] < 0, change[cells] > 0]).astype(np.float32))
-    return _train(np.concatenate(looks), np.concatenate(truth), rng)
+    return Lessons(np.concatenate(looks), np.concatenate(truth), np.repeat(pairs, [len(part) for part in truth]))
 
 
-def _train(looks: Single, truth: Single, rng: np.random.Generator) -> LocalJudge:
-    """Logistic loss, Adam with decoupled decay and a rate that falls to zero."""
-    inputs = looks.shape[1]
+def fit_local(lessons: Lessons, chosen: NDArray[np.bool_], rng: np.random.Generator) -> LocalJudge:
+    """Teach the network on what comes from the `chosen` pairs, (k,) bool.
+
+    Logistic loss, Adam with decoupled decay and a rate that falls to zero.
+    """
+    mine = np.flatnonzero(chosen[lessons.pair])
+    inputs = lessons.looks.shape[1]
     into = (rng.normal(0, np.sqrt(2 / inputs), (inputs + 1, _HIDDEN))).astype(np.float32)
     out = (rng.normal(0, np.sqrt(1 / _HIDDEN), (_HIDDEN + 1, 2))).astype(np.float32)
     into[-1] = out[-1] = 0
     weights = [into, out]
     first = [np.zeros_like(w) for w in weights]
     second = [np.zeros_like(w) for w in weights]
-    steps = _EPOCHS * (len(looks) // _BATCH + 1)
+    steps = _EPOCHS * (len(mine) // _BATCH + 1)
     step = 0
     for _ in range(_EPOCHS):
-        order = rng.permutation(len(looks))
-        for start in range(0, len(looks), _BATCH):
-            chosen = order[start : start + _BATCH]
-            x, y = looks[chosen], truth[chosen]
+        order = rng.permutation(mine)
+        for start in range(0, len(mine), _BATCH):
+            batch = order[start : start + _BATCH]
+            x, y = lessons.looks[batch], lessons.truth[batch]
             hidden = _hidden(x, into)
             odds = hidden @ out[:-1] + out[-1]
             slope = (1 / (1 + np.exp(-np.clip(odds, -30, 30))) - y) / len(x)

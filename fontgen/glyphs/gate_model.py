@@ -14,7 +14,7 @@ from fontgen.errors import ImageError
 from fontgen.glyphs import gate_features as features
 from fontgen.glyphs.clean_morphology import EIGHT, dilate_square
 from fontgen.glyphs.gate_features import Floats, Ink8, Sketch
-from fontgen.glyphs.gate_local import LOCAL_NAMES, LocalJudge, Made, fit_local, local_measures
+from fontgen.glyphs.gate_local import LOCAL_NAMES, LocalJudge, Made, fit_local, local_measures, make_lessons
 
 NAMES = (*features.NAMES, *LOCAL_NAMES)
 """All measures of a glyph, in order."""
@@ -72,7 +72,7 @@ class GateModel:
 
     def measures(self, source: Sketch, image: Sketch) -> tuple[Floats, NDArray[np.float32]]:
         """(len(NAMES),) measures, and the (2, COARSE, COARSE) log odds that ink is gone or put in."""
-        where = self.judge.log_odds(source, image)
+        where = self.judge.log_odds(self.judge.source_side(source), image)
         whole = features.compare(source, image, self.kernel, self.noise)
         return np.concatenate([whole, local_measures(where)]), where
 
@@ -109,8 +109,10 @@ def fit_gate(
     whole = np.array([features.compare(sources[i], image, kernel, noise) for i, image in images])
     # what a judge says of pairs that it was taught on is worth nothing: each half is seen by the other's judge
     fold = rng.permutation(len(source)) % 2
-    judges = [fit_local(sources, targets, made, fold != number, rng) for number in (0, 1)]
-    local = np.array([local_measures(judges[fold[i]].log_odds(sources[i], image)) for i, image in images])
+    lessons = make_lessons(sources, targets, made, rng)
+    judges = [fit_local(lessons, fold != number, rng) for number in (0, 1)]
+    sides = [judges[number].source_side(source) for number, source in zip(fold, sources, strict=True)]
+    local = np.array([local_measures(judges[fold[i]].log_odds(sides[i], image)) for i, image in images])
     measures = np.column_stack([whole, local])
     genuine, mistaken = measures[: len(source)], measures[len(source) :]
     centre = np.median(genuine, axis=0)
@@ -141,7 +143,7 @@ def fit_gate(
         odds = standard(genuine) @ weights
         middle = np.median(odds)
         threshold = float(middle - outlier_spread * 1.4826 * np.median(np.abs(odds - middle)))
-    judge = fit_local(sources, targets, made, trusted, rng)
+    judge = fit_local(lessons, trusted, rng)
     figures = {
         name: round(float((np.concatenate(caught_odds) < threshold).mean()), 4)
         for name, caught_odds in caught.items()
