@@ -12,7 +12,9 @@ from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.gate import GateReport, calibrate_gate, gate_folder, score
-from fontgen.glyphs.gate_model import GateModel
+from fontgen.glyphs.gate_features import sketch
+from fontgen.glyphs.gate_local import LocalJudge, fit_local, make_lessons
+from fontgen.glyphs.gate_model import GateModel, make_mistakes
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
@@ -70,6 +72,31 @@ def test_model_survives_json_and_is_the_same_every_time(pairs: tuple, model: Gat
     assert score(again, sources[1], targets[7]) == score(model, sources[1], targets[7])
     twin = calibrate_gate(sources[::2], targets[::2], pass_rate=0.97, seed=1)
     assert twin.to_json() == model.to_json()
+
+
+def test_a_judge_that_goes_on_from_another_learns_what_the_other_lacked(pairs: tuple) -> None:
+    _, sources, targets = pairs
+    rng = np.random.default_rng(0)
+    s, t = ([sketch(image) for image in part[:60]] for part in (sources, targets))
+    made = make_mistakes(t, targets[:60], rng)
+    lessons = make_lessons(s, t, made, rng)
+
+    def loss(judge: LocalJudge) -> float:
+        hidden = np.maximum(lessons.looks @ judge.into[:-1] + judge.into[-1], 0)
+        odds = hidden @ judge.out[:-1] + judge.out[-1]
+        return float((np.logaddexp(0, odds) - lessons.truth * odds).mean())
+
+    half = np.arange(60) % 2 == 0
+    first = fit_local(lessons, half, rng)
+    before = first.into.copy()
+    second = fit_local(lessons, np.ones(60, bool), rng, first)
+    assert loss(second) < 0.9 * loss(first)
+    assert np.array_equal(first.into, before)
+    # the source's side and the image's come to what the neighbourhoods of both give
+    odds = second.log_odds(second.source_side(s[3]), t[3])
+    assert odds.shape == (2, 32, 32)
+    changed = second.log_odds(second.source_side(s[3]), t[4])
+    assert odds.max() < changed.max()
 
 
 def test_too_few_pairs_are_refused(pairs: tuple) -> None:

@@ -22,6 +22,9 @@ _REACH = 7
 _SIDE = 2 * _REACH + 1
 _HIDDEN = 32
 _EPOCHS = 10
+_REFRESHER_EPOCHS = 4
+"""Epochs of a judge that starts from another's weights: it catches what one taught from nothing does."""
+
 _BATCH = 512
 _RATE = 3e-3
 _DECAY = 1e-3
@@ -145,25 +148,31 @@ def make_lessons(
     return Lessons(np.concatenate(looks), np.concatenate(truth), np.repeat(pairs, [len(part) for part in truth]))
 
 
-def fit_local(lessons: Lessons, chosen: NDArray[np.bool_], rng: np.random.Generator) -> LocalJudge:
-    """Teach the network on what comes from the `chosen` pairs, (k,) bool.
+def fit_local(
+    lessons: Lessons, chosen: NDArray[np.bool_], rng: np.random.Generator, start: LocalJudge | None = None
+) -> LocalJudge:
+    """Teach the network on what comes from the `chosen` pairs, (k,) bool, from nothing or from the weights of `start`.
 
     Logistic loss, Adam with decoupled decay and a rate that falls to zero.
     """
     mine = np.flatnonzero(chosen[lessons.pair])
     inputs = lessons.looks.shape[1]
-    into = (rng.normal(0, np.sqrt(2 / inputs), (inputs + 1, _HIDDEN))).astype(np.float32)
-    out = (rng.normal(0, np.sqrt(1 / _HIDDEN), (_HIDDEN + 1, 2))).astype(np.float32)
-    into[-1] = out[-1] = 0
+    if start is None:
+        into = (rng.normal(0, np.sqrt(2 / inputs), (inputs + 1, _HIDDEN))).astype(np.float32)
+        out = (rng.normal(0, np.sqrt(1 / _HIDDEN), (_HIDDEN + 1, 2))).astype(np.float32)
+        into[-1] = out[-1] = 0
+    else:
+        into, out = start.into.copy(), start.out.copy()
+    epochs = _EPOCHS if start is None else _REFRESHER_EPOCHS
     weights = [into, out]
     first = [np.zeros_like(w) for w in weights]
     second = [np.zeros_like(w) for w in weights]
-    steps = _EPOCHS * (len(mine) // _BATCH + 1)
+    steps = epochs * (len(mine) // _BATCH + 1)
     step = 0
-    for _ in range(_EPOCHS):
+    for _ in range(epochs):
         order = rng.permutation(mine)
-        for start in range(0, len(mine), _BATCH):
-            batch = order[start : start + _BATCH]
+        for begin in range(0, len(mine), _BATCH):
+            batch = order[begin : begin + _BATCH]
             x, y = lessons.looks[batch], lessons.truth[batch]
             hidden = _hidden(x, into)
             odds = hidden @ out[:-1] + out[-1]

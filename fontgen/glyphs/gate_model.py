@@ -143,7 +143,7 @@ def fit_gate(
         odds = standard(genuine) @ weights
         middle = np.median(odds)
         threshold = float(middle - outlier_spread * 1.4826 * np.median(np.abs(odds - middle)))
-    judge = fit_local(lessons, trusted, rng)
+    judge = fit_local(lessons, trusted, rng, judges[1])
     figures = {
         name: round(float((np.concatenate(caught_odds) < threshold).mean()), 4)
         for name, caught_odds in caught.items()
