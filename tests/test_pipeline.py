@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -15,8 +16,10 @@ from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.ttLib import TTFont
 from tiny_build import BEYOND, EVERYTHING, NEW, SHARED, SPACE, Project, half_written, make_project, ran
 
+from fontgen import __version__
 from fontgen.canvas import Canvas
 from fontgen.errors import codepoint_name
+from fontgen.files import json_text
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, write_ink
@@ -110,6 +113,26 @@ def test_everything_that_explains_the_result_is_beside_it(built: Project) -> Non
     assert [entry["file"] for entry in trained["checkpoints"]] == ["best.safetensors", "step-0000003.safetensors"]
     assert (built.out / "evaluate" / "evaluation.json").exists()
     assert half_written(built.out) == []
+
+
+def test_the_fonts_stand_beside_where_they_come_from(project: Project) -> None:
+    path = project.ttf.with_name("tiny.provenance.json")
+    text, digest = path.read_text(), lambda file: hashlib.sha256(file.read_bytes()).hexdigest()
+    data = json.loads(text)
+    assert set(data["fonts"]) == {"tiny.ttf", "tiny.otf", "tiny.woff2"}
+    assert data["fonts"]["tiny.ttf"]["sha256"] == digest(project.ttf)
+    assert data["inputs"]["target.font"] == {"file": "target.ttf", "sha256": digest(project.root / "target.ttf")}
+    assert data["checkpoint"]["sha256"] == digest(project.out / "train" / "best.safetensors")
+    assert data["recipe"]["font"]["names"]["family"] == "Tiny"
+    assert data["recipe_sha256"] == hashlib.sha256(json_text(data["recipe"]).encode()).hexdigest()
+    assert data["versions"]["fontgen"] == __version__
+    assert set(data["figures"]) == {"charset", "calibrate", "clean", "register", "gate"}
+    assert not re.search(r'"(/|[A-Z]:)', text)  # no path of this machine
+    assert ran(project.run("--from", "assemble")) == ["assemble", "check", "evaluate", "proof"]
+    assert path.read_text() == text
+    path.unlink()
+    assert ran(project.run())[0] == "assemble"
+    assert path.read_text() == text
 
 
 def test_the_summary_repeats_what_was_wrong_to_the_end_of_training(project: Project) -> None:

@@ -97,6 +97,7 @@ def test_the_provenance_names_inputs_checkpoint_versions_and_figures_but_no_mach
     assert data["figures"]["check"]["tiny.ttf"] in {"pass", "warn", "info"}
     assert {"fontgen", "python", "torch", "fonttools"} <= set(data["versions"])
     assert set(data["fonts"]) == {"tiny.ttf", "tiny.otf", "tiny.woff2"}
+    assert "fonts/tiny.provenance.json" not in contents(base, "1.000")  # its own says more
     for name, content in contents(base, "1.000").items():
         assert str(base.root).encode() not in content, name
 

@@ -13,10 +13,10 @@ from fontgen.files import json_text, write_bytes
 from fontgen.fonts.diff import FontDiff, diff_fonts
 from fontgen.pipeline import run
 from fontgen.release.archive import archive_bytes, archive_name, last_release, read_entry, unpack_font, version_of
-from fontgen.release.provenance import provenance
 from fontgen.release.texts import change_lines, fontlog, licence_text
 from fontgen.stages.build import Build
 from fontgen.stages.outputs import font_files
+from fontgen.stages.provenance import provenance_file, release_provenance
 
 _FONTLOG = "FONTLOG.txt"
 _PROOFS = ("proof.html", "sheet.png", "zoom.png", "curves.png")
@@ -66,7 +66,7 @@ def make_release(
     text = fontlog(_family(fonts[0]), _made_from(build), version, changes, notes, log.decode() if log else None)
     contents[_FONTLOG] = text.encode()
     contents |= _reports(build, diff, since)
-    contents["provenance.json"] = json_text(provenance(build, fonts, version, since)).encode()
+    contents["provenance.json"] = json_text(release_provenance(build, fonts, version, since)).encode()
     _write(archive, contents)
     return Release(archive, since, changes, diff)
 
@@ -89,9 +89,10 @@ def _require_sound(build: Build, *, allow_missing: bool) -> None:
 
 
 def _assembled(build: Build) -> dict[str, bytes]:
-    """All files that the assembly made: fonts, and web slices in a folder of their own; a UFO is for the workshop."""
+    """All fonts that the assembly made, web slices in a folder of their own; a UFO is for the workshop."""
     folder = build.folder("assemble")
-    names = [name for name in folder.manifest["files"] if not name.endswith(".ufo")]
+    left_out = (".ufo", provenance_file(build).name)
+    names = [name for name in folder.manifest["files"] if not name.endswith(left_out)]
     return {name if "/" in name else f"fonts/{name}": (folder.path / name).read_bytes() for name in names}
 
 

@@ -33,6 +33,7 @@ from fontgen.proof.suspects import suspect_sheet
 from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
+from fontgen.stages.provenance import provenance, provenance_file
 from fontgen.stages.repair import gate_scores, put_back, registered_canvas, suspects
 from fontgen.workspace import StageFolder
 
@@ -211,7 +212,8 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         "failed": len(reports[0].failed),
         "files": {path.name: _bytes_of(path) for path in outputs},
     }
-    files = [path.name for path in outputs]
+    write_json(provenance_file(build), provenance(build, font_files(build)))
+    files = [*(path.name for path in outputs), provenance_file(build).name]
     if build.recipe.font.web:
         slices = sorted((folder.path / "web").glob(f"{escape(build.recipe.name)}-*.woff2"))
         figures["web"] = {"slices": len(slices), "bytes": sum(path.stat().st_size for path in slices)}
@@ -392,7 +394,7 @@ def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
 
 STAGES = (
     Stage("trace", _trace_inputs, _run_trace, after=("clean", "register")),
-    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=2),
+    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=3),
     Stage("check", lambda build: None, _run_check, after=("assemble",), version=2),
     Stage(
         "evaluate",
