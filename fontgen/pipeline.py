@@ -11,7 +11,7 @@ from fontgen.errors import RecipeError
 from fontgen.files import write_json
 from fontgen.recipe import Recipe, save_resolved
 from fontgen.report import Report
-from fontgen.stages import inputs, neural, outputs, repair
+from fontgen.stages import drawing, inputs, outputs, repair, showing, training
 from fontgen.stages.build import Build, Stage
 from fontgen.stages.forecast import forecast
 from fontgen.stages.start import with_start
@@ -21,11 +21,12 @@ from fontgen.workspace import Workspace, fingerprint
 
 STAGES: tuple[Stage, ...] = (
     *inputs.STAGES,
-    *neural.STAGES,
+    *training.STAGES,
     inputs.SOURCE,
-    neural.INFER,
+    drawing.STAGE,
     *repair.STAGES,
     *outputs.STAGES,
+    *showing.STAGES,
 )
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
@@ -102,9 +103,9 @@ def run(build: Build, *, from_stage: str | None = None, until: str | None = None
         steps = plan(build, from_stage=from_stage, until=until)
         running = {step.stage.name for step in steps if step.runs}
         if running & {"train", "infer"}:
-            neural.require_device(build)
+            training.require_device(build)
         if "train" in running:
-            neural.require_training(build)
+            training.require_training(build)
         if "assemble" in running and running & {"train", "infer"}:
             outputs.require_names(build)
         for step in steps:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fontgen.pipeline import make_build
 from fontgen.proof.sheet import contact_sheet
 from fontgen.recipe import load_recipe
-from fontgen.stages.outputs import sheet_headings, sheet_rows
+from fontgen.stages.showing import sheet_headings, sheet_rows
 from fontgen.talk import Talk
 
 PICTURE = Path("docs/images/demo.png")

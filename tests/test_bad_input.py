@@ -277,13 +277,13 @@ def test_a_build_from_a_truncated_checkpoint_says_so(checkpoint: Path, project: 
 def test_a_damaged_state_of_an_interrupted_training_says_what_to_remove(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fontgen.stages import neural
+    from fontgen.stages import training
 
     def interrupt(_: Any) -> str:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(neural, "_progress_words", interrupt)
+        patch.setattr(training, "_progress_words", interrupt)
         assert project.run().exit_code == 130
     state = project.out / "train" / "trainer.safetensors"
     state.write_bytes(state.read_bytes()[:-100])

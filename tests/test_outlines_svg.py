@@ -126,7 +126,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def _spline_outline() -> Outline:
-    from tests.test_outlines_truetype import traced
+    from test_outlines_truetype import traced
 
     return traced(1)[0]
 

@@ -24,7 +24,8 @@ from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, write_ink
 from fontgen.pipeline import STAGE_NAMES
-from fontgen.stages import neural
+from fontgen.stages import drawing as drawing_stage
+from fontgen.stages import training
 from fontgen.workspace import StageFolder
 
 GENERATED = [*NEW, BEYOND]
@@ -61,7 +62,7 @@ def ink_counter(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         written.append(path.name)
         write_ink(path, ink)
 
-    monkeypatch.setattr(neural, "write_ink", counting)
+    monkeypatch.setattr(drawing_stage, "write_ink", counting)
     return written
 
 
@@ -360,7 +361,7 @@ def test_interrupted_in_the_middle_of_training_it_goes_on(
         return ""
 
     with monkeypatch.context() as patch:
-        patch.setattr(neural, "_progress_words", interrupt_at_2)
+        patch.setattr(training, "_progress_words", interrupt_at_2)
         assert project.run().exit_code == 130
     assert seen == [1, 2]
     result = project.run()
@@ -380,7 +381,7 @@ def test_interrupted_in_the_middle_of_inference_only_the_rest_is_drawn(
     for name in ("infer", "clean", "trace", "assemble"):
         for file in (project.out / name).glob("*.*"):
             file.unlink()
-    count = neural.write_ink
+    count = drawing_stage.write_ink
 
     def interrupting(path: Path, ink: Any) -> None:
         if len(ink_counter) == 5:
@@ -388,7 +389,7 @@ def test_interrupted_in_the_middle_of_inference_only_the_rest_is_drawn(
         count(path, ink)
 
     with monkeypatch.context() as patch:
-        patch.setattr(neural, "write_ink", interrupting)
+        patch.setattr(drawing_stage, "write_ink", interrupting)
         assert project.run().exit_code == 130
     assert len(ink_counter) == 5
     ink_counter.clear()

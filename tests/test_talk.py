@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fontgen import talk
-from fontgen.stages.neural import _progress_words
+from fontgen.stages.training import _progress_words
 from fontgen.talk import Talk
 
 

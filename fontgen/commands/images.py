@@ -108,7 +108,7 @@ def infer(
         _until("infer", recipe, device)
     if checkpoint is None or source is None or charset is None or output is None:
         raise click.UsageError("give a recipe, or all of --checkpoint, --source, --charset and -o")
-    from fontgen.stages.neural import infer_folder
+    from fontgen.stages.drawing import infer_folder
 
     options: dict[str, Any] = {"style": style, "device": device or "auto", "passes": passes}
     finish(infer_folder(checkpoint, source, codepoints_of(charset), output, **options))

@@ -9,8 +9,8 @@ from pathlib import Path
 from fontgen.glyphs.store import image_name
 from fontgen.outlines.folder import stale_outlines
 from fontgen.stages.build import Build
+from fontgen.stages.drawing import infer_keys
 from fontgen.stages.inputs import fates, read_charset, source_keys
-from fontgen.stages.neural import infer_keys
 from fontgen.stages.outputs import images_to_trace, trace_settings
 from fontgen.stages.repair import clean_keys
 

@@ -1,25 +1,21 @@
-"""From cleaned images to a font that is checked, measured and shown."""
+"""From cleaned images to a font that is checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fontgen.canvas import Placement
 from fontgen.errors import codepoint_name
 from fontgen.files import write_json
 from fontgen.fonts.base import open_base
 from fontgen.fonts.blank import SPACES
-from fontgen.fonts.face import FontRef, open_face
+from fontgen.fonts.face import open_face
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.calibrate import calibration_sample
-from fontgen.glyphs.render import render_ink, resample_ink
 from fontgen.glyphs.store import ImageFolder
 from fontgen.outlines.folder import outline_files, trace_folder
 from fontgen.outlines.genre import glyph_outline, measure_genre
@@ -28,13 +24,11 @@ from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.stored import StoredOutline
 from fontgen.outlines.trace import trace_ink
-from fontgen.proof.sheet import SheetRow, contact_sheet, zoom_sheet
-from fontgen.proof.suspects import suspect_sheet
 from fontgen.stages import by_hand
-from fontgen.stages.build import Build, Outcome, Stage, font_ref
+from fontgen.stages.build import Build, Outcome, Stage
 from fontgen.stages.inputs import read_charset
 from fontgen.stages.provenance import provenance, provenance_file
-from fontgen.stages.repair import gate_scores, put_back, registered_canvas, suspects
+from fontgen.stages.repair import put_back, registered_canvas, suspects
 from fontgen.workspace import StageFolder
 
 # trace
@@ -254,160 +248,8 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
     return Outcome(figures, [f"{path.name}.json" for path in font_files(build)])
 
 
-# evaluate
-
-
-def _evaluate_inputs(build: Build) -> Any:
-    return build.hashes_of("truth")
-
-
-def _run_evaluate(build: Build, folder: StageFolder) -> Outcome:
-    from fontgen.fonts.evaluate import evaluate_fonts
-
-    assert build.recipe.truth is not None
-    truth = font_ref(build.recipe.truth.font)
-    generated = set(read_charset(build)["generate"])
-    codepoints = sorted(generated & open_face(truth).cmap.keys())
-    if not codepoints:
-        build.talk.warn(f"{truth}: has none of the generated characters; nothing to measure against")
-        return Outcome({})
-    _, placement = build.geometry()
-    font = FontRef.of(font_files(build)[0])
-    report = evaluate_fonts(font, truth, codepoints, baseline=build.stack.refs[0], placement=placement)
-    write_json(folder.path / "evaluation.json", report.to_json())
-    for line in report.table_lines():
-        build.talk.line(f"  {line}")
-    figures = {
-        "font": report.font.means(),
-        "source_as_is": report.baseline.means() if report.baseline else None,
-        "difference": report.difference(),
-        "glyphs": len(codepoints),
-        "missing": len(report.font.missing),
-        "blank": len(report.font.blank),
-    }
-    return Outcome(figures, ["evaluation.json"])
-
-
-# proof
-
-_SHEET_GLYPHS = 48
-_ZOOMED_GLYPHS = 8
-
-
-def _run_proof(build: Build, folder: StageFolder) -> Outcome:
-    from fontgen.proof.page import ProofGlyph, write_proof
-
-    files = ["sheet.png", "zoom.png", "proof.html"]
-    rows = list(sheet_rows(build, _SHEET_GLYPHS))
-    headings = sheet_headings(build)
-    contact_sheet(rows, headings, folder.path / "sheet.png", title=build.recipe.name, tile_px=96, columns=3)
-    zoom_sheet(rows[:_ZOOMED_GLYPHS], headings, folder.path / "zoom.png", title="8x")
-    metrics = build.folder("train").path / "metrics.jsonl"
-    if metrics.exists():
-        from fontgen.proof.curves import plot_curves
-
-        plot_curves(metrics, folder.path / "curves.png")
-        files.append("curves.png")
-    scores = gate_scores(build)
-    if _write_suspects(build, scores, folder.path / "suspects.png"):
-        files.append("suspects.png")
-    generated = [
-        ProofGlyph(c, scores.get(c, {}).get("score"), scores.get(c, {}).get("reason", ""))
-        for c in read_charset(build)["generate"]
-    ]
-    fonts = font_files(build)
-    shown = next((path for path in fonts if path.suffix == ".woff2"), fonts[0])
-    write_proof(
-        shown,
-        folder.path / "proof.html",
-        generated=generated,
-        references=_references(build),
-        figures=_proof_figures(build),
-    )
-    return Outcome({"sheet": len(rows)}, files)
-
-
-def _write_suspects(build: Build, scores: Mapping[int, Mapping[str, Any]], path: Path) -> int:
-    doubts = {c: (record["score"], record.get("reason", "")) for c, record in scores.items() if record["suspect"]}
-    folders = [("source", "source"), ("drawn", "infer"), ("repaired", "clean")]
-    return suspect_sheet(
-        path,
-        doubts,
-        [(heading, ImageFolder.open(build.folder(stage).path)) for heading, stage in folders],
-        open_face(FontRef.of(font_files(build)[0])),
-    )
-
-
-def _references(build: Build) -> dict[str, FontRef | Path]:
-    """What the page compares the font with."""
-    found: dict[str, FontRef | Path] = {"Source": build.stack.refs[0]}
-    if build.recipe.truth:
-        found["Truth"] = font_ref(build.recipe.truth.font)
-    if build.recipe.output.previous:
-        found["Previous"] = build.recipe.output.previous
-    return found
-
-
-def _proof_figures(build: Build) -> dict[str, object]:
-    charset = build.folder("charset").figures
-    figures: dict[str, object] = {
-        "wanted": charset["wanted"],
-        "kept": charset["kept"],
-        "generated": charset["generate"],
-    }
-    figures["suspect"] = len(suspects(build))
-    measured = build.folder("evaluate").figures if build.recipe.truth else {}
-    for key, label in (("iou", "IoU"), ("l1", "L1")):
-        if key in measured.get("font", {}):
-            values = measured["font"][key], measured["source_as_is"][key]
-            figures[f"{label} (source as it is)"] = f"{values[0]:.3f} ({values[1]:.3f})"
-    return figures
-
-
-def sheet_headings(build: Build) -> tuple[str, ...]:
-    """What the images of a row of `sheet_rows` are."""
-    return ("source", "generated", "in the font", *(["truth"] if build.recipe.truth else []))
-
-
-def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
-    """About `count` generated characters, evenly spread: source, raw, as in the font, truth."""
-    source = ImageFolder.open(build.folder("source").path)
-    raw = ImageFolder.open(build.folder("infer").path)
-    font = open_face(FontRef.of(font_files(build)[0]))
-    truth = open_face(font_ref(build.recipe.truth.font)) if build.recipe.truth else None
-    canvas = source.canvas.resized(max(256, source.canvas.size_px))
-    doubtful = suspects(build)
-    codepoints = raw.codepoints
-    step = max(1, len(codepoints) // count)
-    for codepoint in codepoints[::step][:count]:
-
-        def large(folder: ImageFolder, codepoint: int = codepoint) -> NDArray[np.uint8]:
-            return resample_ink(folder.read(codepoint), folder.canvas, canvas)
-
-        images: list[NDArray[np.uint8] | None] = [large(source), large(raw)]
-        images.append(render_ink(font, codepoint, canvas) if codepoint in font.cmap else None)
-        if build.recipe.truth:
-            images.append(render_ink(truth, codepoint, canvas) if truth and codepoint in truth.cmap else None)
-        name = codepoint_name(codepoint)
-        yield SheetRow(name, images, suspect=codepoint in doubtful)
-
-
 STAGES = (
     Stage("trace", _trace_inputs, _run_trace, after=("clean", "register")),
     Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=3),
     Stage("check", lambda build: None, _run_check, after=("assemble",), version=2),
-    Stage(
-        "evaluate",
-        _evaluate_inputs,
-        _run_evaluate,
-        after=("assemble",),
-        wanted=lambda build: build.recipe.truth is not None,
-    ),
-    Stage(
-        "proof",
-        lambda build: build.hashes_of("output."),
-        _run_proof,
-        after=("assemble", "gate", "evaluate", "train"),
-        version=2,
-    ),
 )

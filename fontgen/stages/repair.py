@@ -18,7 +18,7 @@ from fontgen.glyphs.register import ShiftEstimate, drifting, estimate_folder, es
 from fontgen.glyphs.store import ImageFolder, keeping_records
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, stale_images
-from fontgen.stages.neural import held_out_rows
+from fontgen.stages.drawing import held_out_rows
 from fontgen.workspace import StageFolder, fingerprint
 
 # clean

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from fontgen.errors import FontgenError, TrainingError
-from fontgen.stages import neural
+from fontgen.stages import drawing, training
 from fontgen.stages.build import Build
 
 _INTERRUPTED = 130
@@ -62,7 +62,7 @@ def _follow(build: Build) -> int:
     """Do what the leader says until it says no more: the exit status."""
     team = build.team
     build.talk.quiet = True
-    work: dict[str, Callable[..., None]] = {"train": neural.train_along, "infer": neural.infer_along}
+    work: dict[str, Callable[..., None]] = {"train": training.train_along, "infer": drawing.infer_along}
     try:
         while (order := team.told(None)) is not None:
             name, arguments = order

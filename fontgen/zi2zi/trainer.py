@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,8 @@ from fontgen.zi2zi.lineage import styles_after
 from fontgen.zi2zi.metrics import METRICS, MetricsLog, Speed
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.plateau import Plateau
+from fontgen.zi2zi.requirements import require_room, require_watchable
+from fontgen.zi2zi.result import TrainResult
 from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.shortage import naming_what_fits
 from fontgen.zi2zi.step import Networks, learning_rates
@@ -42,24 +43,6 @@ OnProgress = Callable[[int, int, dict[str, Any]], None]
 OnSample = Callable[[int, Images, Images, Images], None]
 OnEvaluated = Callable[[int], None]
 OnHealth = Callable[[int, bool, str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What a finished training left behind."""
-
-    checkpoint: Path
-    """The checkpoint to infer with: the best by held-out fidelity, or the last where none is held out."""
-    step: int
-    """Steps made in all."""
-    figures: dict[str, float] = field(default_factory=dict)
-    """Held-out figures of `checkpoint`."""
-    skipped_steps: int = 0
-    """Steps left out because their losses were not finite."""
-    health: list[dict[str, Any]] = field(default_factory=list)
-    """What the health monitor found wrong: kind, words, and the steps `from` and `to` (None: to the end)."""
-    ended: str = ""
-    """Why training ended before its last step, in words; empty when it did not."""
 
 
 def train(
@@ -138,16 +121,7 @@ class _Run:
         """What training started from, when it did not start afresh."""
         if settings.start_from is not None:
             self.styles = styles_after(read_header(settings.start_from).styles, pairs.styles)
-        if len(self.styles) > network.embedding_num:
-            raise TrainingError(
-                f"{len(self.styles)} styles, but the network has room for {network.embedding_num}; raise embedding_num"
-            )
-        highest = int(np.max(pairs.style_index, initial=0))
-        if highest >= network.embedding_num:
-            raise TrainingError(
-                f"style index {highest} in the pairs, but the network has room for {network.embedding_num}; "
-                "raise embedding_num"
-            )
+        require_room(self.styles, pairs.style_index, network)
         self.network = network
         self.settings = settings
         self.folder = folder
@@ -159,15 +133,7 @@ class _Run:
         self.log = MetricsLog(folder, tensorboard=settings.tensorboard)
         self.team = team
         self.batches = PairBatches(pairs, settings, device, team)
-        if settings.early_stop and not len(self.batches.held_out):
-            raise TrainingError(
-                "[train] early_stop watches held-out pairs, and none are held out; "
-                "set [pairs] held_out above 0, or early_stop = 0"
-            )
-        if settings.label_shuffle_from is not None and len(np.unique(self.batches.style_index)) < 2:
-            raise TrainingError(
-                "[train] label_shuffle_from: there is one style, and none to shuffle it with; leave it out"
-            )
+        require_watchable(settings, held_out=len(self.batches.held_out), style_index=self.batches.style_index)
         self.plateau = Plateau(settings.early_stop, settings.early_stop_delta)
         self.total = settings.total_steps(len(self.batches.training), team.size)
         torch.manual_seed(settings.seed)
