@@ -231,7 +231,7 @@ def test_the_log_carries_on() -> None:
 def test_make_release_makes_the_demo_from_a_stored_checkpoint_without_training(tmp_path: Path) -> None:
     """What continuous integration runs on a tag, on the demo's own fonts and recipe."""
     checkpoint = tiny_checkpoint(tmp_path / "demo.safetensors")
-    shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures", ignore=shutil.ignore_patterns("models"))
+    shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures")
     shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
     shutil.copy(ROOT / "Makefile", tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
