@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,14 @@ def target_font() -> Path:
 @pytest.fixture(scope="session")
 def truth_font() -> Path:
     return FIXTURES / "zen-maru-gothic-bold-truth.ttf"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Maps of a few pixels gain nothing from threads, and tests may run side by side."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

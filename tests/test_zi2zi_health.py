@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from test_docs import ROOT, rows_under
 from tiny_pairs import bar_pairs
 
@@ -233,12 +231,7 @@ def test_the_demo_s_own_history_gives_no_alarm() -> None:
 # real trainings
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 NETWORK = NetworkSettings(ngf=4, ndf=8, max_channels=8, num_downs=3, embedding_num=2, embedding_dim=4, dropout=0.0)
