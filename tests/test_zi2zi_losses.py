@@ -327,15 +327,16 @@ def test_a_safetensors_copy_of_the_weights_is_the_same(vgg: Path, tmp_path: Path
 
 
 def test_weights_are_looked_for_in_the_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    name = "vgg16-397923af.pth"
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder, name = Path(torch.hub.get_dir()) / "checkpoints", "vgg16-397923af.pth"
+    assert folder.is_relative_to(tmp_path)
     with pytest.raises(CheckpointError) as caught:
         find_weights(None)
-    where = re.escape(str(tmp_path / "checkpoints" / name))
+    where = re.escape(str(folder / name))
     assert re.search(rf"{where} is not there; put .* there, give its path as perceptual_weights", str(caught.value))
-    (tmp_path / "checkpoints").mkdir()
-    torch.save(vgg_weights(), tmp_path / "checkpoints" / name)
-    assert find_weights(None) == tmp_path / "checkpoints" / name
+    folder.mkdir(parents=True)
+    torch.save(vgg_weights(), folder / name)
+    assert find_weights(None) == folder / name
 
 
 class Sneaky:

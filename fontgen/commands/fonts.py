@@ -143,16 +143,31 @@ def proof(font: Path, reference: tuple[Path, ...], output: Path) -> None:
 @click.option("--truth", required=True, type=FILE, help="A font with the true glyphs.")
 @click.option("--charset", metavar="SET", help="Characters to measure; default: all of the truth's.")
 @click.option("--baseline", type=FILE, help="A font to measure beside it, for instance the source.")
+@click.option("--lpips-weights", type=FILE, help="For LPIPS: torchvision's AlexNet, VGG16 or SqueezeNet 1.1.")
+@click.option("--fid-weights", type=FILE, help="For FID: torch-fidelity's InceptionV3.")
 @json_option
-def evaluate(font: Path, truth: Path, charset: str | None, baseline: Path | None, json_file: Path | None) -> None:
+def evaluate(
+    font: Path,
+    truth: Path,
+    charset: str | None,
+    baseline: Path | None,
+    lpips_weights: Path | None,
+    fid_weights: Path | None,
+    json_file: Path | None,
+) -> None:
     """Measure a font against the true glyphs: IoU, L1, SSIM, position and weight at 256 px.
 
     \b
     fontgen evaluate build/demo/assemble/demo.ttf --truth fixtures/zen-maru-gothic-bold-truth.ttf
+
+    LPIPS and FID join them where torchmetrics and the networks' weights are there; nothing is downloaded.
     """
     from fontgen.fonts.evaluate import evaluate_fonts
+    from fontgen.zi2zi.image_metrics import open_image_metrics
 
-    report = evaluate_fonts(font, truth, codepoints_of(charset) if charset else None, baseline=baseline)
+    codepoints = codepoints_of(charset) if charset else None
+    metrics = open_image_metrics(lpips_weights, fid_weights)
+    report = evaluate_fonts(font, truth, codepoints, baseline=baseline, metrics=metrics)
     for line in report.table_lines():
         click.echo(line)
     save_json(json_file, report.to_json())

@@ -5,19 +5,15 @@ Shapes: B batch, C channels, H rows, W columns. Images are (B, 1, H, W) in -1..1
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import VGG16_Weights
 from torchvision.models.vgg import make_layers
 
 from fontgen.errors import CheckpointError
+from fontgen.zi2zi.weight_files import VGG16, hub_cache, read_tensors
 
 _LAYERS: list[str | int] = [64, 64, "M", 128, 128]
 """VGG16's first two blocks (arXiv 1409.1556, configuration D), its `features` 0 to 8."""
@@ -72,7 +68,6 @@ def find_weights(given: Path | None) -> Path:
 
     Raises CheckpointError when there is none.
     """
-    name = str(VGG16_Weights.IMAGENET1K_V1.url).rpartition("/")[2]
     if given is not None:
         if given.is_file():
             return given
@@ -80,37 +75,21 @@ def find_weights(given: Path | None) -> Path:
             f"{given}: no such file of VGG16 weights; correct perceptual_weights in [train.losses], "
             "or switch the perceptual loss off with perceptual = 0"
         )
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    cached = hub_cache() / VGG16
     if cached.is_file():
         return cached
     raise CheckpointError(
-        f"the perceptual loss needs VGG16's weights, and {cached} is not there; put torchvision's {name} there, "
+        f"the perceptual loss needs VGG16's weights, and {cached} is not there; put torchvision's {VGG16} there, "
         "give its path as perceptual_weights in [train.losses], or switch the loss off with perceptual = 0"
     )
 
 
 def _fill(features: nn.Module, path: Path) -> None:
-    tensors = _read(path)
+    tensors = read_tensors(path, "torchvision's vgg16 weights")
     try:
         features.load_state_dict({name: tensors[f"features.{name}"] for name in features.state_dict()})
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: not the weights of VGG16 as torchvision names them ({' '.join(str(error).split())[:120]}); "
             "use its vgg16 file, without batch normalisation"
-        ) from error
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: tensor for name, tensor in dict(found).items() if isinstance(tensor, Tensor)}
-    except (
-        OSError, EOFError, RuntimeError, TypeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile,
-        SafetensorError,
-    ) as error:  # fmt: skip
-        reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path}: damaged, or no file of tensors ({reason[:120]}); use torchvision's vgg16 weights"
         ) from error
