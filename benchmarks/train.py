@@ -16,83 +16,56 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
 from benchmarks.published import PublishedTrainer, loader, png_pairs
-from fontgen.canvas import Canvas
+from benchmarks.turns import (
+    Job,
+    MadePairs,
+    Options,
+    OwnJob,
+    PublishedJob,
+    for_ever,
+    fresh_checkpoint,
+    machine,
+    surroundings,
+)
 from fontgen.files import write_json
 from fontgen.glyphs.store import read_ink, write_ink
-from fontgen.parallel import usable_cores
-from fontgen.zi2zi.checkpoint import save_generator
-from fontgen.zi2zi.data import PairBatches
-from fontgen.zi2zi.device import repeatable, resolve_device
-from fontgen.zi2zi.generator import Generator
-from fontgen.zi2zi.header import CheckpointHeader
+from fontgen.zi2zi.device import resolve_device
 from fontgen.zi2zi.infer import infer_images
 from fontgen.zi2zi.network_settings import NetworkSettings
-from fontgen.zi2zi.settings import TrainSettings
-from fontgen.zi2zi.step import Networks
 
 ROOT = Path(__file__).parents[1]
 MODES = ("reference", "fp32", "bf16")
 TASKS = ("training", "inference")
-GLYPHS = 64
 
 Turn = Callable[[], int]
 """Does a fixed amount of work, says how many images it was."""
 
 
-class MadePairs:
-    """Boxes as glyphs: speed does not depend on what is drawn."""
-
-    def __init__(self, size_px: int) -> None:
-        rng = np.random.default_rng(0)
-        self.canvas = Canvas(size_px=size_px)
-        self.source = np.zeros((GLYPHS, size_px, size_px), np.uint8)
-        for image in self.source:
-            for _ in range(12):
-                row, column = rng.integers(0, size_px // 2, 2)
-                image[row : row + size_px // 12, column : column + size_px // 3] = 255
-        self.target = np.roll(self.source, 2, axis=2)
-        self.codepoints = np.arange(0x4E00, 0x4E00 + GLYPHS, dtype=np.int32)
-        self.style_index = np.zeros(GLYPHS, np.int32)
-        self.held_out = np.zeros(GLYPHS, bool)
-        self.styles = ["made"]
-        self.fingerprint = "benchmark"
-
-
 def training(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, device: torch.device) -> Turn:
     """A turn of `steps` steps of training."""
-    network, pairs = NetworkSettings(ngf=ngf, ndf=ngf), MadePairs(size_px)
+    network = NetworkSettings(ngf=ngf, ndf=ngf)
+    job: Job
     if mode == "reference":
-        trainer = PublishedTrainer(network, size_px, device)
-        batches = _for_ever(loader(png_pairs(pairs.source, pairs.target), batch_size))
+        job = PublishedJob(network, batch_size, size_px, device)
+    else:
+        job = OwnJob(network, Options(precision="bf16" if mode == "bf16" else "fp32"), batch_size, size_px, device)
 
-        def turn() -> int:
-            for _ in range(steps):
-                trainer.step(next(batches))
-            return steps * batch_size
-
-        return turn
-    settings = TrainSettings(batch_size=batch_size, precision=mode)
-    networks = Networks(network, settings, size_px, device)
-    own = PairBatches(pairs, settings, device)
-    rng, count = np.random.default_rng(0), iter(range(1 << 30))
-
-    def own_turn() -> int:
+    def turn() -> int:
         for _ in range(steps):
-            networks.update(next(count), [own.next(rng)], 0.0)
+            job.step(job.next())
         return steps * batch_size
 
-    return own_turn
+    return turn
 
 
 def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, device: torch.device) -> Turn:
@@ -101,7 +74,7 @@ def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, de
     if mode == "reference":
         trainer = PublishedTrainer(network, size_px, device)
         trainer.generator.eval()
-        batches = _for_ever(loader(png_pairs(pairs.source, pairs.source), batch_size))
+        batches = for_ever(loader(png_pairs(pairs.source, pairs.source), batch_size))
 
         def turn() -> int:
             for _ in range(steps):
@@ -110,7 +83,7 @@ def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, de
             return steps * batch_size
 
         return turn
-    checkpoint, folder = _checkpoint(size_px, ngf), Path(tempfile.mkdtemp(prefix="fontgen-bench-"))
+    checkpoint, folder = fresh_checkpoint(size_px, ngf), Path(tempfile.mkdtemp(prefix="fontgen-bench-"))
     for codepoint, ink in zip(pairs.codepoints.tolist(), pairs.source, strict=True):
         write_ink(folder / f"{codepoint}.png", ink)
     codepoints = cycle(pairs.codepoints.tolist())
@@ -126,26 +99,11 @@ def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, de
     return own_turn
 
 
-def _checkpoint(size_px: int, ngf: int) -> Path:
-    """A generator of fresh weights on disk, made where its memory is not measured."""
-    path = Path(tempfile.gettempdir()) / f"fontgen-bench-{size_px}-{ngf}-{torch.__version__}.safetensors"
-    if not path.exists():
-        network, pairs = NetworkSettings(ngf=ngf, ndf=ngf), MadePairs(size_px)
-        header = CheckpointHeader(network=network, canvas=pairs.canvas, styles=pairs.styles, step=0, pairs="benchmark")
-        save_generator(path, Generator(network, size_px), header)
-    return path
-
-
-def _for_ever(batches: Any) -> Iterator[Any]:
-    while True:
-        yield from batches
-
-
 def serve(task: str, mode: str, batch_size: int, steps: int, size_px: int, ngf: int, device: torch.device) -> None:
     """Do a turn for every line read, and answer each with its figures."""
     make = training if task == "training" else inference
     turn = make(mode, batch_size, steps, size_px, ngf, device)
-    with repeatable(device) if mode != "reference" else torch.random.fork_rng(devices=[]):
+    with surroundings(None if mode == "reference" else Options(), device):
         for _ in sys.stdin:
             wall, processor = time.perf_counter(), time.process_time()
             images = turn()
@@ -163,7 +121,7 @@ def compare(task: str, batch_size: int, modes: tuple[str, ...], arguments: argpa
     command = [sys.executable, "-m", "benchmarks.train", "--device", arguments.device, "--steps", str(arguments.steps)]
     command += ["--size", str(arguments.size), "--ngf", str(arguments.ngf), "--serve", task, str(batch_size)]
     if task == "inference":
-        _checkpoint(arguments.size, arguments.ngf)
+        fresh_checkpoint(arguments.size, arguments.ngf)
     workers = {
         mode: subprocess.Popen(
             [*command, mode], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
@@ -217,12 +175,6 @@ def table(results: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _machine(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{usable_cores()} cores, {torch.backends.cpu.get_cpu_capability()}"
-
-
 def main(given: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -249,7 +201,7 @@ def main(given: list[str] | None = None) -> None:
             # The checkpoint's weights are fp32, and so is drawing.
             modes = MODES if task == "training" else MODES[:2]
             results[f"{task} {batch_size}"] = compare(task, batch_size, modes, arguments)
-    print(f"{arguments.size} px, ngf {arguments.ngf}, {device.type}: {_machine(device)}, torch {torch.__version__}")
+    print(f"{arguments.size} px, ngf {arguments.ngf}, {device.type}: {machine(device)}, torch {torch.__version__}")
     print("\n".join(table(results)))
     output = arguments.json or ROOT / "benchmarks" / "results" / f"train-{device.type}.json"
     write_json(
@@ -257,7 +209,7 @@ def main(given: list[str] | None = None) -> None:
         {
             "benchmark": "train",
             "device": device.type,
-            "machine": _machine(device),
+            "machine": machine(device),
             "processor": platform.processor() or platform.machine(),
             "torch": torch.__version__,
             "size_px": arguments.size,

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,12 +32,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
+            temporary.chmod(0o666 & ~_umask())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+_asking = threading.Lock()
+
+
+def _umask() -> int:
+    """The rights that new files are not to have. To read it is to set it, for all threads."""
+    with _asking:
+        umask = os.umask(0)
+        os.umask(umask)
+        return umask
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from fontgen.errors import codepoint_name
 from fontgen.files import json_text
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.render import render_ink
-from fontgen.glyphs.store import ImageFolder, write_ink
+from fontgen.glyphs.store import ImageFolder, image_name, write_ink, written
 from fontgen.pipeline import STAGE_NAMES
 from fontgen.stages import drawing as drawing_stage
 from fontgen.stages import training
@@ -56,14 +57,15 @@ def project(built: Project, tmp_path: Path) -> Project:
 @pytest.fixture
 def ink_counter(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the images that the infer stage wrote."""
-    written: list[str] = []
+    names: list[str] = []
 
-    def counting(path: Path, ink: Any) -> None:
-        written.append(path.name)
-        write_ink(path, ink)
+    def counting(folder: Path, images: Any) -> Iterator[int]:
+        for codepoint in written(folder, images):
+            names.append(image_name(codepoint))
+            yield codepoint
 
-    monkeypatch.setattr(drawing_stage, "write_ink", counting)
-    return written
+    monkeypatch.setattr(drawing_stage, "written", counting)
+    return names
 
 
 def drawing(font: TTFont, codepoint: int) -> list[Any]:
@@ -381,15 +383,16 @@ def test_interrupted_in_the_middle_of_inference_only_the_rest_is_drawn(
     for name in ("infer", "clean", "trace", "assemble"):
         for file in (project.out / name).glob("*.*"):
             file.unlink()
-    count = drawing_stage.write_ink
+    count = drawing_stage.written
 
-    def interrupting(path: Path, ink: Any) -> None:
-        if len(ink_counter) == 5:
-            raise KeyboardInterrupt
-        count(path, ink)
+    def interrupting(folder: Path, images: Any) -> Iterator[int]:
+        for codepoint in count(folder, images):
+            yield codepoint
+            if len(ink_counter) == 5:
+                raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(drawing_stage, "write_ink", interrupting)
+        patch.setattr(drawing_stage, "written", interrupting)
         assert project.run().exit_code == 130
     assert len(ink_counter) == 5
     ink_counter.clear()

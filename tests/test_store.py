@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from fontgen import files
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError, WorkspaceError
 from fontgen.files import write_json
@@ -23,6 +24,7 @@ from fontgen.glyphs.store import (
     to_ink8,
     write_ink,
     write_manifest,
+    written,
 )
 
 
@@ -276,3 +278,19 @@ def test_records_are_left_alone_when_the_stage_fails(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), keeping_records(tmp_path, {0x4E00, 0x4E01}):
         raise KeyboardInterrupt
     assert ImageFolder.open(tmp_path).glyphs == {0x4E00: {"n": 0}}
+
+
+def test_images_written_by_threads_all_stand_when_they_are_said_to(tmp_path: Path) -> None:
+    inks = {0x4E00 + n: np.full((16, 16), n, np.uint8) for n in range(100)}
+    seen = []
+    for codepoint in written(tmp_path, inks.items()):
+        np.testing.assert_array_equal(read_ink(tmp_path / image_name(codepoint)), inks[codepoint])
+        seen.append(codepoint)
+    assert seen == list(inks)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o666 & ~files._umask()}
+
+
+def test_an_image_that_a_thread_cannot_write_ends_the_writing(tmp_path: Path) -> None:
+    (tmp_path / image_name(0x4E01)).mkdir()
+    with pytest.raises(WorkspaceError, match=r"U\+4E01"):
+        list(written(tmp_path, ((0x4E00 + n, np.zeros((8, 8), np.uint8)) for n in range(4))))

@@ -121,7 +121,7 @@ def test_a_mixture_is_drawn_from_the_weighted_embeddings(trained: Path) -> None:
     torch.testing.assert_close(mixed[0], 0.25 * rows[0] + 0.75 * rows[1])
     with torch.inference_mode():
         source = to_network(torch.from_numpy(bar_pairs().source[:4]))[:, None]
-        expected = to_ink8(generator.decoder(generator.encoder(source), mixed.expand(4, -1), source))
+        expected = to_ink8(generator.decoder(generator.encoder(source), mixed.expand(4, -1), source)).numpy()
     assert np.abs(drawn("thick + 3*thicker").astype(int) - expected).max() <= 1
     assert not np.array_equal(drawn("thick + 3*thicker"), drawn("thick"))
     np.testing.assert_array_equal(drawn("thicker"), drawn(1))

@@ -15,7 +15,7 @@ from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.render import box_fit, render_ink
-from fontgen.glyphs.store import ImageFolder, image_name, keeping_records, write_ink, write_manifest
+from fontgen.glyphs.store import ImageFolder, keeping_records, write_manifest, written
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placements_from, stale_images
 from fontgen.stages.redo import Means
@@ -116,9 +116,7 @@ def _draw_share(build: Build, codepoints: list[int], folder: Path) -> Iterator[i
     """Draw this process's glyphs of a batch, as files; a glyph comes out the same whoever draws it."""
     mine = codepoints[build.team.rank :: build.team.size] if build.team else codepoints
     source = ImageFolder.open(build.folder("source").path)
-    for codepoint, ink in _draw(build, source, _by_means(build, mine)):
-        write_ink(folder / image_name(codepoint), ink)
-        yield codepoint
+    yield from written(folder, _draw(build, source, _by_means(build, mine)))
 
 
 def _meet(build: Build) -> None:
@@ -142,10 +140,8 @@ def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas
     from fontgen.zi2zi.infer import infer_images
 
     rows = list(held_out_rows(build)) if build.draws_target else []
-    records: dict[int, dict[str, Any]] = {}
-    for codepoint, ink in infer_images(checkpoint, ((c, source) for c, source, _ in rows), **options):
-        write_ink(folder / image_name(codepoint), ink)
-        records[codepoint] = {}
+    drawn = infer_images(checkpoint, ((c, source) for c, source, _ in rows), **options)
+    records: dict[int, dict[str, Any]] = {codepoint: {} for codepoint in written(folder, drawn)}
     write_manifest(folder, canvas, records)
     return len(records)
 
@@ -181,8 +177,7 @@ def infer_folder(
             yield codepoint, render_ink(face, codepoint, header.canvas, where)
 
     drawn = infer_images(checkpoint, sources(), style=mix, device=resolve_device(device), passes=passes)
-    for codepoint, ink in drawn:
-        write_ink(output / image_name(codepoint), ink)
+    for codepoint in written(output, drawn):
         report.add_done(codepoint)
     for codepoint, state in resolution.lacking.items():
         report.add_skipped(codepoint, f"{state} in {font}")

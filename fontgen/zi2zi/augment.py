@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fontgen.canvas import Canvas
+from fontgen.zi2zi.device import sent
 from fontgen.zi2zi.settings import TrainSettings
 
 _CROSS_SHARE = 2.0 - 2.0**0.5
@@ -42,9 +43,7 @@ class Augmentation:
             both_B2HW = grown(both_B2HW, reach_px * rng.uniform(-1.0, 1.0, total)[share])
         if settings.augment_shift_em or settings.augment_scale:
             theta = self._affine(rng, total)[share]
-            grid = functional.affine_grid(
-                torch.from_numpy(theta).to(both_B2HW.device), list(both_B2HW.shape), align_corners=False
-            )
+            grid = functional.affine_grid(sent(theta, both_B2HW.device), list(both_B2HW.shape), align_corners=False)
             # Outside the canvas grid_sample reads 0, so background has to be 0 meanwhile.
             both_B2HW = 1.0 + functional.grid_sample(both_B2HW - 1.0, grid, mode="bilinear", align_corners=False)
         return both_B2HW
@@ -64,7 +63,7 @@ def grown(image_BCHW: Tensor, edge_px_B: NDArray[np.float64]) -> Tensor:
     A step of one pixel is grey dilation (erosion), a part of one lies as far between before and after:
     an edge's grey ramp moves by exactly that part, since its coverage is linear in its place.
     """
-    edge_B111 = torch.from_numpy(edge_px_B.astype(np.float32)).to(image_BCHW.device)[:, None, None, None]
+    edge_B111 = sent(edge_px_B.astype(np.float32), image_BCHW.device)[:, None, None, None]
     # Shrinking ink is growing background.
     flip_B111 = torch.where(edge_B111 < 0, 1.0, -1.0)
     left_B111 = edge_B111.abs()

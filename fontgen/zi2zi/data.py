@@ -12,6 +12,7 @@ from torch import Tensor
 from fontgen.canvas import Canvas
 from fontgen.errors import TrainingError
 from fontgen.zi2zi.augment import Augmentation
+from fontgen.zi2zi.device import sent
 from fontgen.zi2zi.distributed import ALONE, Team
 from fontgen.zi2zi.image_store import Resident, Streamed, fits
 from fontgen.zi2zi.settings import TrainSettings
@@ -56,9 +57,9 @@ def to_ink(image_B1HW: Tensor) -> Tensor:
     return (0.5 - 0.5 * image_B1HW.float()).clamp_(0.0, 1.0)
 
 
-def to_ink8(image_B1HW: Tensor) -> NDArray[np.uint8]:
-    """The network's images as (B, H, W) uint8, ink = 255."""
-    return (to_ink(image_B1HW)[:, 0] * 255.0).round_().to(torch.uint8).cpu().numpy()
+def to_ink8(image_B1HW: Tensor) -> Tensor:
+    """The network's images as (B, H, W) uint8, ink = 255, where they are."""
+    return (to_ink(image_B1HW)[:, 0] * 255.0).round_().to(torch.uint8)
 
 
 class Sampler:
@@ -152,4 +153,4 @@ class PairBatches:
 
     def _batch(self, indices: NDArray[np.intp], images: tuple[Tensor, Tensor]) -> Batch:
         source, target = (to_network(image)[:, None] for image in images)
-        return Batch(source, target, torch.from_numpy(self.style_index[indices]).to(self.device))
+        return Batch(source, target, sent(self.style_index[indices], self.device))

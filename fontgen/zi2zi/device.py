@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from fontgen.errors import RecipeError
 
@@ -31,6 +34,16 @@ def card_memory_gb() -> float | None:
     if not torch.cuda.is_available():
         return None
     return float(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 2**30)
+
+
+def sent(array: NDArray[Any], device: torch.device) -> Tensor:
+    """The array as a tensor on the device.
+
+    It goes to a GPU from pinned memory: a copy from ordinary memory waits until the GPU has done all that it was
+    given before (CUDA runtime API, "API synchronization behavior").
+    """
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def evaluate(generator: Generator, batches: PairBatches, codepoints: NDArray[np.
     sums: dict[str, float] = {}
     per_pair: dict[str, list[float]] = {}
     spread = StyleSpread(codepoints[held_out].tolist())
-    sheet: list[tuple[Images, Images, Images]] = []
+    sheet: list[tuple[Images, ...]] = []
     for start in range(0, len(held_out), batch_size):
         indices = held_out[start : start + batch_size]
         source, target, style_index = batches.pick(indices)
@@ -59,7 +59,7 @@ def evaluate(generator: Generator, batches: PairBatches, codepoints: NDArray[np.
         _add(sums, change_counts(*inks))
         spread.add(codepoints[indices].tolist(), inks[1], inks[2])
         rows = [row for row, index in enumerate(indices.tolist()) if index in shown]
-        sheet.append((to_ink8(source[rows]), to_ink8(fake[rows]), to_ink8(target[rows])))
+        sheet.append(tuple(to_ink8(images[rows]).cpu().numpy() for images in (source, fake, target)))
     source8, fake8, target8 = (np.concatenate(column) for column in zip(*sheet, strict=True))
     changes = change_figures({name: sums.pop(name) for name in list(sums) if name.startswith("px_")})
     figures = {name: value / len(held_out) for name, value in sums.items()} | changes | spread.figures()

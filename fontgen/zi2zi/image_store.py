@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fontgen.zi2zi.device import sent
+
 Images = NDArray[np.uint8]
 
 _IN_MEMORY_BYTES = 1 << 30
@@ -35,7 +37,7 @@ class Resident:
 
     def take(self, indices: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
         """Source and target (B, H, W) uint8 at these indices."""
-        rows = torch.from_numpy(indices).to(self.device, non_blocking=True)
+        rows = sent(indices, self.device)
         source, target = (side.index_select(0, rows) for side in self._sides)
         return source, target
 

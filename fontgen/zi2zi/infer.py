@@ -14,7 +14,7 @@ from torch import Tensor
 from fontgen.errors import ImageError, RecipeError, codepoint_name
 from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import to_ink8, to_network
-from fontgen.zi2zi.device import repeatable, resolve_device
+from fontgen.zi2zi.device import repeatable, resolve_device, sent
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.styles import StyleMix, parse_style
 
@@ -34,7 +34,8 @@ def infer_images(
 
     With `passes` above 1 (up to 9) each glyph is drawn so many times from slightly shifted sources,
     and the mean of the drawings, shifted back, is taken: smoother edges and truer shapes for as many
-    times the work. Streams: one batch is held at a time. A glyph's image does not depend on its neighbours in the
+    times the work. Streams: two batches are held at a time, of which a GPU draws one while the images of the other
+    are taken. A glyph's image does not depend on its neighbours in the
     batch. `style` is a mixture, an index or an expression (`fontgen.zi2zi.styles`), `device` is auto, cpu, cuda
     or a torch device. Raises RecipeError for a style that the checkpoint lacks and ImageError for a source
     image of another size.
@@ -44,10 +45,12 @@ def infer_images(
     mix = style if isinstance(style, StyleMix) else parse_style(str(style), header.styles)
     generator = generator.to(memory_format=torch.channels_last)
     iterator = iter(items)
+    before: tuple[list[int], Tensor] = [], torch.empty(0)
     while batch := list(islice(iterator, batch_size)):
-        codepoints = [codepoint for codepoint, _ in batch]
-        drawn = draw_batch(generator, batch, mix, where, batch_size, passes)
-        yield from zip(codepoints, drawn, strict=False)
+        drawn_BHW = draw_batch(generator, batch, mix, where, batch_size, passes)
+        yield from zip(before[0], before[1].cpu().numpy(), strict=False)
+        before = [codepoint for codepoint, _ in batch], drawn_BHW
+    yield from zip(before[0], before[1].cpu().numpy(), strict=False)
 
 
 def draw_batch(
@@ -57,8 +60,10 @@ def draw_batch(
     device: torch.device,
     batch_size: int,
     passes: int = 1,
-) -> NDArray[np.uint8]:
+) -> Tensor:
     """Draw at most `batch_size` glyphs: (batch_size, size, size) uint8 ink, those past the batch blank sources.
+
+    The drawings are on the device, which may not be done with them.
 
     Always the same number is drawn, since the kernels chosen for another number round differently.
     """
@@ -73,7 +78,7 @@ def draw_batch(
         source[row] = ink8
     with repeatable(device), torch.inference_mode():
         style_BE = style_vector(generator, style).expand(batch_size, -1)
-        source_B1HW = to_network(torch.from_numpy(source).to(device))[:, None]
+        source_B1HW = to_network(sent(source, device))[:, None]
         drawn_B1HW = torch.zeros_like(source_B1HW)
         for rows, columns in shifts(passes, size_px):
             # The roll wraps margin around to margin: both are background.
