@@ -14,7 +14,7 @@ from fontgen.outlines.edge import Complexes
 from fontgen.outlines.outline import Outline, signed_area
 from fontgen.outlines.refit import Refitted
 from fontgen.outlines.trace import trace_inks
-from fontgen.outlines.untangle import untangled
+from fontgen.outlines.untangle import _splines, untangled
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -65,6 +65,36 @@ def test_curve_through_a_line_is_found_whichever_comes_first() -> None:
     shape = [arch, line_segment(80 - 40j, 20 - 40j)]
     assert crossings(SQUARE, shape) == {(0, 1)}
     assert crossings(shape, SQUARE) == {(0, 1)}
+
+
+@pytest.mark.parametrize("inside", [0.2, 1.0])
+def test_a_line_that_only_just_cuts_an_arc_is_found(inside: float) -> None:
+    """Between the cuts of a coarse search both of its crossings lie under one chord."""
+    handle = 0.5523 * 300
+    arc: Segment = (300, 300 + 1j * handle, handle + 300j, 300j)
+    disc = [arc, line_segment(300j, 0), line_segment(0, 300)]
+    for degrees in range(5, 90, 5):
+        out = np.exp(1j * np.deg2rad(degrees))
+        for depth, expected in ((inside, {(0, 1)}), (-1.0, set())):
+            foot = (300 - depth) * out
+            wedge = polygon(foot + 200j * out, foot + 100 * out, foot - 200j * out)
+            assert crossings(disc, wedge) == expected, (degrees, depth)
+
+
+def test_a_crossing_at_a_round_time_of_a_curve_is_found() -> None:
+    """Where the curve is half done it lies exactly on the other's side."""
+    arch: Segment = (0, 100j, 100 + 100j, 100)
+    shape = [arch, line_segment(100, 0)]
+    assert crossings(shape, polygon(50 + 50j, 50 + 100j, 60 + 100j, 60 + 50j)) == {(0, 1)}
+
+
+def test_on_curve_points_that_go_without_saying_are_where_they_are_implied() -> None:
+    """That is half a unit off, which is enough to cross what lies close."""
+    points, on_curve = [100, 100 + 49j, 75 + 75j, 49 + 100j, 100j, 0], [True, False, True, False, True, True]
+    contour = Refitted([(z,) for z in points], list(map(complex, points)), on_curve)
+    [(segments, numbers)] = _splines([contour], lambda z: z)
+    assert numbers == [0, 1, 2, 3]
+    assert segments[1][3] == segments[2][0] == (points[1] + points[3]) / 2
 
 
 def test_segments_carry_the_number_of_their_curve() -> None:

@@ -79,6 +79,11 @@ def test_curve_that_leaves_a_line_smoothly_keeps_its_point() -> None:
     assert sorted(listed(contours(loop))[0]) == sorted(loop)
 
 
+def test_a_handle_that_lies_on_the_far_end_of_its_curve_stays() -> None:
+    loop = [(0, 0, 1), (500, 0, 1), (600, 200, 0), (500, 0, 0), (650, 400, 0), (500, 500, 1), (0, 500, 1)]
+    assert sorted(listed(contours(loop))[0]) == sorted(loop)
+
+
 def test_contours_without_area_vanish_and_the_others_stay() -> None:
     line = [(700, 0, 1), (800, 0, 1)]
     assert [sorted(loop) for loop in listed(contours(SQUARE, line, BLOB))] == [

@@ -34,7 +34,8 @@ BATCH = 16
 FEW_BATCHES = 4
 """Up to this many batches starting workers costs about as much as the work."""
 
-_TRACER_VERSION = 2  # raise it when the same image gives another outline: kept outlines are then traced again
+TRACER_VERSION = 3
+"""Raise it when the same image gives another outline: kept outlines are then traced again."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def trace_folder(
 def _jobs(
     folder: ImageFolder, output: Path, settings: TraceSettings, known: Mapping[int, dict[str, Any]]
 ) -> Iterator[_Job]:
-    key = f"{_TRACER_VERSION} {folder.canvas.to_json()} {settings.model_dump_json()}"
+    key = f"{TRACER_VERSION} {folder.canvas.to_json()} {settings.model_dump_json()}"
     for codepoint, path in folder.files.items():
         yield _Job(
             codepoint=codepoint,

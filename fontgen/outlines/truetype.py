@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fontgen.outlines.edge import Complexes, Ints
+from fontgen.outlines.edge import Complexes, Floats, Ints
 
 Bools = NDArray[np.bool_]
 
@@ -70,13 +70,9 @@ def glyf_points(contours: SplineContours, units_per_em: int) -> GlyfPoints:
     x, y, on_curve, starts = _without_needless(x, y, contours.on_curve, contours.starts)
     if not x.size:
         return GlyfPoints(x, y, on_curve, np.empty(0, np.int64))
-    before, after = _neighbours(starts)
-    implied = on_curve & ~on_curve[before] & ~on_curve[after]
+    before, after = neighbours(starts)
+    implied = goes_without_saying(x, y, on_curve, before, after)
     implied[starts[:-1]] = False
-    # Within half a unit of the middle, which is what rounding costs anyway; between short handles it shows.
-    off = np.maximum(np.abs(x[before] + x[after] - 2 * x), np.abs(y[before] + y[after] - 2 * y))
-    long = np.abs(x[after] - x[before]) + np.abs(y[after] - y[before]) >= _LONG
-    implied &= (off == 0) | ((off == 1) & long)
     if implied.any():
         keep = ~implied
         x, y, on_curve = x[keep], y[keep], on_curve[keep]
@@ -88,7 +84,18 @@ def glyf_points(contours: SplineContours, units_per_em: int) -> GlyfPoints:
     return GlyfPoints(x[turned], y[turned], on_curve[turned], starts[1:] - 1)
 
 
-def _neighbours(starts: Ints) -> tuple[Ints, Ints]:
+def goes_without_saying(x: Ints | Floats, y: Ints | Floats, on_curve: Bools, before: Ints, after: Ints) -> Bools:
+    """Which on-curve points are implied by the off-curve points around them.
+
+    Within half a unit of their middle, which is what rounding costs anyway; between short handles it shows.
+    """
+    off = np.maximum(np.abs(x[before] + x[after] - 2 * x), np.abs(y[before] + y[after] - 2 * y))
+    long = np.abs(x[after] - x[before]) + np.abs(y[after] - y[before]) >= _LONG
+    implied: Bools = on_curve & ~on_curve[before] & ~on_curve[after] & ((off == 0) | ((off == 1) & long))
+    return implied
+
+
+def neighbours(starts: Ints) -> tuple[Ints, Ints]:
     """For every point the number of the one before it and of the one after it on its contour."""
     number = np.arange(starts[-1])
     before, after = number - 1, number + 1
@@ -101,7 +108,7 @@ def _without_needless(x: Ints, y: Ints, on_curve: Bools, starts: Ints) -> tuple[
     """Drop duplicate points and those that a straight line passes anyway; most contours have none."""
     if not x.size:
         return x, y, on_curve, starts
-    before, after = _neighbours(starts)
+    before, after = neighbours(starts)
     x0, y0, x1, y1 = x - x[before], y - y[before], x[after] - x, y[after] - y
     doubtful = (x0 * y1 == x1 * y0) & (on_curve[before] | on_curve[after])
     # A curve that leaves a line smoothly has its on-curve point in line with its neighbours, and needs it.
@@ -133,7 +140,11 @@ def _cleaned(points: list[_Point]) -> list[_Point]:
         if not point[2]:
             continue
         # A handle of no length says nothing; a curve along its own chord is a line.
-        off_curve = [each for each in run[:-1] if each[:2] not in (start[:2], point[:2])]
+        off_curve = run[:-1]
+        while off_curve and off_curve[0][:2] == start[:2]:
+            off_curve = off_curve[1:]
+        while off_curve and off_curve[-1][:2] == point[:2]:
+            off_curve = off_curve[:-1]
         if all(_between(each, start, point) for each in off_curve):
             off_curve = []
         if off_curve or point[:2] != start[:2]:

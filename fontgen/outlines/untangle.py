@@ -14,6 +14,7 @@ import numpy as np
 from fontgen.outlines.crossing import Segment, crossing_pairs, cubic_segments, spline_segments
 from fontgen.outlines.edge import Complexes, Ints
 from fontgen.outlines.refit import Refitted
+from fontgen.outlines.truetype import goes_without_saying, neighbours
 
 _ROUNDS = 3
 
@@ -55,7 +56,15 @@ def _cubics(contours: Sequence[Refitted], grid: Grid) -> _Parts:
 
 
 def _splines(contours: Sequence[Refitted], grid: Grid) -> _Parts:
-    rounded = iter(grid(np.array([z for contour in contours for z in contour.points])).tolist())
+    z = grid(np.array([z for contour in contours for z in contour.points]))
+    on_curve = np.array([on for contour in contours for on in contour.on_curve], bool)
+    starts = np.cumsum([0, *(len(contour.points) for contour in contours)])
+    before, after = neighbours(starts)
+    # As a font holds them: on-curve points that are left out are where their neighbours imply them.
+    implied = goes_without_saying(z.real, z.imag, on_curve, before, after)
+    implied[starts[1:] - 1] = False
+    z[implied] = (z[before[implied]] + z[after[implied]]) / 2
+    rounded = iter(z.tolist())
     return [spline_segments(list(islice(rounded, len(contour.points))), contour.on_curve) for contour in contours]
 
 

@@ -17,7 +17,7 @@ from fontgen.fonts.face import open_face
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.calibrate import calibration_sample
 from fontgen.glyphs.store import ImageFolder
-from fontgen.outlines.folder import outline_files, trace_folder
+from fontgen.outlines.folder import TRACER_VERSION, outline_files, trace_folder
 from fontgen.outlines.genre import glyph_outline, measure_genre
 from fontgen.outlines.glif import stands_as_in_font
 from fontgen.outlines.outline import Outline
@@ -249,7 +249,7 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
 
 
 STAGES = (
-    Stage("trace", _trace_inputs, _run_trace, after=("clean", "register")),
+    Stage("trace", _trace_inputs, _run_trace, after=("clean", "register"), version=TRACER_VERSION),
     Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=3),
     Stage("check", lambda build: None, _run_check, after=("assemble",), version=2),
 )
