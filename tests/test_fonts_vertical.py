@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import uharfbuzz as hb
 from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
+from fontTools.pens.areaPen import AreaPen
 from fontTools.ttLib import TTFont
 from sample_fonts import NAMED, ZEN, box, small_cff, small_ttf
 
@@ -73,6 +74,50 @@ def test_forms_are_made_and_put_in_place(tmp_path: Path, kind: str) -> None:
         assert font["vmtx"][form][1] + boxes[form][3] == font["vmtx"][cmap[codepoint]][1] + boxes[cmap[codepoint]][3]
         assert shaped(out, chr(codepoint), "ltr")[0][0] == cmap[codepoint]
     assert check_font(out).level != "fail"
+
+
+HOOK = Outline(
+    (
+        (
+            ((0.1, 0.33),),
+            ((0.9, 0.33),),
+            ((0.9, 0.43),),
+            ((0.4, 0.43),),
+            ((0.4, 0.55), (0.3, 0.6), (0.2, 0.6)),
+            ((0.1, 0.6),),
+        ),
+        box(0.2, 0.4, 0.3, 0.5, hole=True),
+    )
+)
+"""A dash with its head at the upper left, with a hole in it."""
+
+
+@pytest.mark.parametrize("suffix", ["ttf", "otf"])
+@pytest.mark.parametrize("character", "ー〜～")
+def test_wave_dash_and_long_vowel_mark_begin_at_the_top_with_their_upper_side_to_the_left(
+    tmp_path: Path, suffix: str, character: str
+) -> None:
+    out = tmp_path / f"out.{suffix}"
+    assemble(
+        None,
+        [AssembledGlyph(ord(character), HOOK), AssembledGlyph(0x2014, HOOK), AssembledGlyph(0x4E00, DASH)],
+        out,
+        NAMED,
+    )
+    font, boxes = TTFont(out), boxes_of(out)
+    upright, form = font.getBestCmap()[ord(character)], shaped(out, character, "ttb")[0][0]
+    # About (500, 380): left becomes top, and up becomes left; a dash that is only turned has up to the right.
+    assert boxes[upright] == (100, 330, 900, 600)
+    assert boxes[form] == (280, -20, 550, 780)
+    assert boxes[shaped(out, "—", "ttb")[0][0]] == (450, -20, 720, 780)
+    glyphs = font.getGlyphSet()
+    areas = {}
+    for name in (upright, form):
+        pen = AreaPen(glyphs)
+        glyphs[name].draw(pen)
+        areas[name] = pen.value
+    assert areas[form] == pytest.approx(areas[upright], rel=1e-3), "the same winding"
+    assert not [f for f in check_font(out).findings if f.check in ("winding", "counters") and f.level != "pass"]
 
 
 def test_every_other_feature_still_works(tmp_path: Path) -> None:

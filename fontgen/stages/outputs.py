@@ -250,6 +250,6 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
 
 STAGES = (
     Stage("trace", _trace_inputs, _run_trace, after=("clean", "register"), version=TRACER_VERSION),
-    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=3),
+    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=4),
     Stage("check", lambda build: None, _run_check, after=("assemble",), version=2),
 )
