@@ -19,9 +19,16 @@ _SUGGESTED = ("jisx0208", "big5", "gb2312", "ksx1001-hangul", "joyo", "cjk-unifi
 _FEW_PAIRS = 400
 """Below this the style comes through weakly; 5,000 pairs are the usual advice for training from scratch."""
 
+_HAND_WORK = """\
+Glyphs drawn by hand for {recipe}: U+9F98.png, U+9F98.svg or U+9F98.glif, or a UFO.
+Each replaces what the network made. `fontgen fix {recipe} --chars 龘靐` puts traced outlines here to be corrected.
+"""
+
 
 def write_starter(source: Path, target: Path, recipe: Path, *, preset: str, force: bool = False) -> Path:
     """Measure two fonts and write a recipe that `fontgen build` takes as it is, with the preset to train by.
+
+    Beside it comes the folder for hand work that the recipe names.
 
     Raises RecipeError when a recipe is there already, FontError when the fonts cannot go together.
     """
@@ -41,7 +48,13 @@ def write_starter(source: Path, target: Path, recipe: Path, *, preset: str, forc
         descender_em=-0.12,
     )
     write_text(recipe, _text(recipe, source_face, target_face, len(usable), measured, preset))
+    # a file in it, since version control keeps no empty folder and a build refuses a missing one
+    write_text(recipe.parent / _overrides(recipe) / "README.txt", _HAND_WORK.format(recipe=recipe.name))
     return recipe
+
+
+def _overrides(recipe: Path) -> str:
+    return f"{recipe.stem}-overrides"
 
 
 def _text(recipe: Path, source: Face, target: Face, num_pairs: int, measured: Calibration, preset: str) -> str:
@@ -81,6 +94,10 @@ want = "{_relative(source.ref.path, recipe)}"
 
 [font.names]
 version = "1.000"
+
+[output]
+# What you draw yourself goes in here and wins; `fontgen fix` puts outlines here to be corrected.
+overrides = "{_overrides(recipe)}"
 """
 
 

@@ -10,14 +10,21 @@ import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from box_fonts import NOTO, TOFU, ZEN, box_font, kanji_of, moved, part_of
 from click.testing import CliRunner, Result
+from tiny_build import tiny_checkpoint
 
 from fontgen import __version__
+from fontgen.canvas import Placement
 from fontgen.cli import main
 from fontgen.errors import GlyphError, WorkspaceError
+from fontgen.fonts.face import FontRef, open_face
+from fontgen.glyphs.render import render_ink
+from fontgen.glyphs.store import ImageFolder
 from fontgen.recipe import load_recipe
+from fontgen.zi2zi.header import read_header
 
 COMMANDS = sorted(main.commands)
 HEAVY = {"torch", "torchvision", "numpy", "pydantic", "PIL", "fontTools", "scipy", "skimage", "matplotlib", "rich"}
@@ -197,9 +204,20 @@ def test_charset_counts_and_lists(tmp_path: Path) -> None:
 # render
 
 
-def test_render_writes_what_the_fonts_have_and_names_the_rest(tmp_path: Path) -> None:
-    from fontgen.glyphs.store import ImageFolder
+def test_render_draws_what_a_checkpoint_is_shown(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint(tmp_path / "best.safetensors")
+    assert fontgen("render", ZEN, "--charset", "東", "-o", "out", "--checkpoint", checkpoint).exit_code == 0
+    header, folder = read_header(checkpoint), ImageFolder.open(tmp_path / "out")
+    placement = Placement.from_json(header.metadata["placements"]["0"])
+    assert folder.canvas == header.canvas
+    shown = render_ink(open_face(FontRef.of(ZEN)), ord("東"), header.canvas, placement)
+    assert np.array_equal(folder.read(ord("東")), shown)
+    wrong = fontgen("render", ZEN, "--charset", "東", "-o", "out", "--checkpoint", checkpoint, "--canvas-size", "64")
+    assert wrong.exit_code == 2
+    assert "leave --canvas-size out" in wrong.stderr
 
+
+def test_render_writes_what_the_fonts_have_and_names_the_rest(tmp_path: Path) -> None:
     first = box_font(tmp_path / "1.ttf", {0x4E00: [(0, 0, 500, 500)], 0x4E01: []})
     second = box_font(tmp_path / "2.ttf", {0x4E01: [(0, 0, 700, 700)]})
     result = fontgen("render", first, second, "--charset", "一丁𠀀", "-o", "out", "--canvas-size", "64")
@@ -234,6 +252,8 @@ def test_init_writes_a_recipe_that_loads(tmp_path: Path) -> None:
     assert re.search(r"scale 0\.9[45]\d\d", text)
     assert "Fewer than 400 pairs" in text
     assert fontgen("build", "recipes/mine.toml", "--dry-run", "--output", "out").exit_code == 0
+    assert recipe.output.overrides == tmp_path / "recipes" / "mine-overrides"
+    assert [path.name for path in recipe.output.overrides.iterdir()] == ["README.txt"]
 
 
 def test_init_overwrites_only_when_told(tmp_path: Path) -> None:

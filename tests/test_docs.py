@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import pytest
+from docs_pages import INLINE, PAGE_IDS, PAGES, ROOT, arguments, blocks, command_lines, prose, text_of
 
 from fontgen.charset import named_set, parse_charset, set_names
 from fontgen.cli import main
@@ -26,50 +27,10 @@ from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.settings import TrainSettings
 
-ROOT = Path(__file__).parent.parent
-PAGES = [*sorted(ROOT.glob("README*.md")), ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PAGE_IDS = [page.name for page in PAGES]
-
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_ENDS = {"|", "&&", "||", ";", ">", ">>", "2>"}
-
-
-@cache
-def text_of(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
-
-
-def blocks(page: Path, *languages: str) -> Iterator[str]:
-    for language, body in _FENCE.findall(text_of(page)):
-        if language in languages:
-            yield body
-
-
-def prose(page: Path) -> str:
-    return _FENCE.sub("", text_of(page))
 
 
 # commands
-
-
-def command_lines(page: Path) -> Iterator[list[str]]:
-    """The arguments of every fontgen command shown; inline ones only when they say more than a name."""
-    for body in blocks(page, "", "sh", "bash", "console", "shell"):
-        for line in body.replace("\\\n", " ").splitlines():
-            words = line.strip().removeprefix("$ ")
-            if words.startswith("fontgen "):
-                yield arguments(words)
-    for code in _INLINE.findall(prose(page)):
-        if code.startswith("fontgen ") and len(code.split()) > 2:
-            yield arguments(code.replace("\\|", "|"))
-
-
-def arguments(line: str) -> list[str]:
-    words = shlex.split(line, comments=True)[1:]
-    ends = [number for number, word in enumerate(words) if word in _ENDS]
-    return words[: ends[0]] if ends else words
 
 
 def parse(words: list[str]) -> None:
@@ -103,7 +64,7 @@ def test_every_command_line_shown_parses(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
 def test_commands_named_in_passing_exist(page: Path) -> None:
-    for code in _INLINE.findall(prose(page)):
+    for code in INLINE.findall(prose(page)):
         words = code.split()
         if len(words) == 2 and words[0] == "fontgen" and not words[1].startswith("-"):
             assert words[1] in main.commands or words[1].isupper(), f"{page.name}: `{code}`"
@@ -135,7 +96,7 @@ def test_a_wrong_command_line_would_be_noticed() -> None:
 def test_make_targets_shown_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
     for page in PAGES:
-        code = [*_INLINE.findall(prose(page)), *"\n".join(blocks(page, "", "sh", "bash")).splitlines()]
+        code = [*INLINE.findall(prose(page)), *"\n".join(blocks(page, "", "sh", "bash")).splitlines()]
         shown = {match[1] for line in code if (match := re.match(r"make ([a-z-]+)", line.strip()))}
         assert shown <= targets, page.name
 
@@ -250,7 +211,7 @@ def test_the_operators_documented_bind_as_the_code_does() -> None:
 def test_settings_advised_for_training_exist() -> None:
     owners: list[type[Settings]] = [NetworkSettings, TrainSettings, LossSettings, BalanceSettings, CanvasTable]
     rows = rows_under(ROOT / "docs" / "training.md", "## When it does not go well")
-    advised = [code for cells in rows for code in _INLINE.findall(cells[2]) if re.match(r"[a-z]\w*( = .+)?$", code)]
+    advised = [code for cells in rows for code in INLINE.findall(cells[2]) if re.match(r"[a-z]\w*( = .+)?$", code)]
     assert len(advised) > 20
     for code in advised:
         key, _, value = code.partition(" = ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def make_project(root: Path) -> Project:
     return project
 
 
-def tiny_checkpoint(path: Path) -> Path:
+def tiny_checkpoint(path: Path, styles: Sequence[str] = ("Zen Maru Gothic Bold",)) -> Path:
     """A generator that was never trained, for builds without training: it draws the source, a little worn."""
     import torch
 
@@ -122,7 +123,8 @@ def tiny_checkpoint(path: Path) -> Path:
     from fontgen.zi2zi.network_settings import NetworkSettings
 
     table = tomllib.loads(RECIPE.format(want="x", family="x"))["network"]
-    network, canvas = NetworkSettings.model_validate(table), Canvas(size_px=64)
+    network = NetworkSettings.model_validate(table | {"embedding_num": len(styles)})
+    canvas = Canvas(size_px=64)
     with torch.random.fork_rng():
         torch.manual_seed(1)
         generator = Generator(network, canvas.size_px)
@@ -130,10 +132,10 @@ def tiny_checkpoint(path: Path) -> Path:
     header = CheckpointHeader(
         network=network,
         canvas=canvas,
-        styles=["Zen Maru Gothic Bold"],
+        styles=list(styles),
         step=0,
         pairs="",
-        metadata={"placements": {"0": placement.to_json()}, "fit": "em"},
+        metadata={"placements": {str(index): placement.to_json() for index in range(len(styles))}, "fit": "em"},
     )
     save_generator(path, generator, header)
     return path

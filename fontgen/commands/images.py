@@ -22,6 +22,9 @@ _output = click.option("-o", "--output", required=True, type=FOLDER, help="Folde
 _reference = click.option(
     "--reference", type=FOLDER, help="Folder of the calibrated source glyph images, on the same canvas."
 )
+_style = click.option(
+    "--style", default="0", show_default=True, help="A style's name or index, or a sum: '0.3*a + 0.7*b'."
+)
 
 
 def _open(folder: Path) -> Any:
@@ -34,16 +37,26 @@ def _open(folder: Path) -> Any:
 @click.argument("fonts", metavar="FONT...", nargs=-1, required=True, type=FILE)
 @click.option("--charset", required=True, metavar="SET", help="Characters to draw.")
 @_output
-@click.option("--canvas-size", default=256, show_default=True, type=click.IntRange(8, 8192), help="Pixels.")
+@click.option("--canvas-size", type=click.IntRange(8, 8192), help="Pixels; default: 256, or the checkpoint's.")
+@click.option("--checkpoint", type=FILE, help="Draw them as this checkpoint is shown them, to compare with.")
+@_style
 @click.option("--face-index", default=0, show_default=True, type=click.IntRange(0), help="Which face of a TTC.")
 @click.option("--location", multiple=True, metavar="TAG=VALUE", help="Where in a variable font; may be repeated.")
 def render(
-    fonts: tuple[Path, ...], charset: str, output: Path, canvas_size: int, face_index: int, location: tuple[str, ...]
+    fonts: tuple[Path, ...],
+    charset: str,
+    output: Path,
+    canvas_size: int | None,
+    checkpoint: Path | None,
+    style: str,
+    face_index: int,
+    location: tuple[str, ...],
 ) -> None:
     """Draw glyphs of fonts, tried in order, into a folder of PNGs.
 
     \b
     fontgen render fixtures/noto-sans-jp-bold.ttf --charset joyo -o build/images
+    fontgen render NotoSansJP-Bold.otf --charset 龘靐 -o build/source --checkpoint best.safetensors
     """
     from fontgen.canvas import Canvas
     from fontgen.errors import CharsetError, codepoint_name
@@ -51,13 +64,20 @@ def render(
     from fontgen.fonts.stack import FontStack
     from fontgen.glyphs.render import render_folder
 
+    if checkpoint is not None and canvas_size is not None:
+        raise click.UsageError("the checkpoint has the canvas: leave --canvas-size out")
     axes = _axes(location)
     stack = FontStack([FontRef.of(path, face_index, axes) for path in fonts])
     resolution = stack.resolve(codepoints_of(charset))
     if not resolution.refs:
         state = "; ".join(f"{codepoint_name(c)} {s}" for c, s in list(resolution.lacking.items())[:5])
         raise CharsetError(f"charset {charset!r}: none of its characters is in the fonts ({state})")
-    report = render_folder(resolution.refs, Canvas(size_px=canvas_size), output)
+    if checkpoint is None:
+        report = render_folder(resolution.refs, Canvas(size_px=canvas_size or 256), output)
+    else:
+        from fontgen.stages.drawing import render_for
+
+        report = render_for(checkpoint, resolution.refs, output, style=style)
     for codepoint, state in resolution.lacking.items():
         report.add_skipped(codepoint, f"{state} in the fonts")
     finish(report)
@@ -80,7 +100,7 @@ def _axes(location: tuple[str, ...]) -> dict[str, float]:
 @click.option("--source", type=FILE, help="The font to redraw; with --checkpoint.")
 @click.option("--charset", metavar="SET", help="Characters to draw; with --checkpoint.")
 @click.option("-o", "--output", type=FOLDER, help="Folder to write to; with --checkpoint.")
-@click.option("--style", default="0", show_default=True, help="A style's name or index, or a sum: '0.3*a + 0.7*b'.")
+@_style
 @click.option("--passes", default=1, show_default=True, type=click.IntRange(1, 9), help="Drawings to average.")
 @device_option
 def infer(

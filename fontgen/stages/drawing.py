@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fontgen.canvas import Canvas
+from fontgen.canvas import Canvas, Placement
 from fontgen.errors import CheckpointError, FontError, codepoint_name
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.pairs import PairSet
-from fontgen.glyphs.render import box_fit, render_ink
+from fontgen.glyphs.render import Fit, box_fit, render_folder, render_ink
 from fontgen.glyphs.store import ImageFolder, keeping_records, write_manifest, written
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placements_from, stale_images
 from fontgen.stages.redo import Means
 from fontgen.stages.training import order
 from fontgen.workspace import StageFolder, file_hash, fingerprint
-from fontgen.zi2zi.header import read_header
+from fontgen.zi2zi.header import CheckpointHeader, read_header
+
+if TYPE_CHECKING:
+    from fontgen.zi2zi.styles import StyleMix
 
 
 def _infer_inputs(build: Build) -> Any:
@@ -146,6 +149,21 @@ def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas
     return len(records)
 
 
+def _source_place(header: CheckpointHeader, style: StyleMix) -> tuple[Placement, Fit]:
+    """How a network was shown its source glyphs for a style."""
+    placements = placements_from(header.metadata.get("placements", {}), len(header.styles))
+    return style.placement(placements), header.metadata.get("fit", "em")
+
+
+def render_for(checkpoint: Path, refs: Mapping[int, FontRef], output: Path, *, style: str) -> Report:
+    """Draw glyphs of fonts as a checkpoint's network is shown them: on its canvas, at its placement, with its fit."""
+    from fontgen.zi2zi.styles import parse_style
+
+    header = read_header(checkpoint)
+    placement, fit = _source_place(header, parse_style(style, header.styles))
+    return render_folder(refs, header.canvas, output, placement=placement, fit=fit)
+
+
 def infer_folder(
     checkpoint: Path, font: Path, codepoints: Iterable[int], output: Path, *, style: str, device: str, passes: int
 ) -> Report:
@@ -156,10 +174,7 @@ def infer_folder(
 
     header = read_header(checkpoint)
     mix = parse_style(style, header.styles)
-    placement, fit = (
-        mix.placement(placements_from(header.metadata.get("placements", {}), len(header.styles))),
-        header.metadata.get("fit", "em"),
-    )
+    placement, fit = _source_place(header, mix)
     ref = FontRef.of(font)
     face = open_face(ref)
     resolution = FontStack([ref]).resolve(codepoints)
