@@ -5,11 +5,11 @@ SETUP := setup
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-train bench-cuda bench-base-model bench-build release clean
+.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-train bench-cuda bench-cuda-quality bench-base-model bench-build release clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup:  ## make .venv with everything that is needed; nothing to do the second time
 	@./scripts/setup.sh
@@ -45,8 +45,11 @@ bench-repair: setup  ## repair of injected defects, and harm done to sound glyph
 bench-train: setup  ## images per second and memory of training and inference beside what published trainers do
 	$(RUN) benchmarks.train
 
-bench-cuda: setup  ## on a GPU: what each optimization brings, seconds of a whole charset's inference; goes on where it was
+bench-cuda: setup  ## on a GPU: what each optimization brings; goes on where it was
 	$(RUN) benchmarks.train_cuda --resume
+
+bench-cuda-quality: setup  ## on a GPU: the recipe beside others, two hours; goes on where it was
+	$(RUN) benchmarks.quality_cuda
 
 bench-base-model: setup  ## a font started from the base model for 60 s of CPU time, and from scratch for 300 (minutes)
 	$(RUN) benchmarks.base_model

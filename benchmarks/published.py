@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from fontgen.zi2zi.checkpoint import load_weights, optimizer_tensors, restore_optimizer
 from fontgen.zi2zi.discriminator import Discriminator
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.network_settings import NetworkSettings
@@ -95,6 +97,22 @@ class PublishedTrainer:
         self.optimizer_d.step()
         self.optimizer_g.step()
         return figures | {"constancy": loss_constancy.item(), "l1": loss_l1.item(), "adversarial": adversarial.item()}
+
+    def groups(self) -> dict[str, dict[str, Tensor]]:
+        """Every tensor that the training needs to go on, by name."""
+        return {
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer_g": optimizer_tensors(self.optimizer_g),
+            "optimizer_d": optimizer_tensors(self.optimizer_d),
+        }
+
+    def restore(self, groups: dict[str, dict[str, Tensor]], path: Path) -> None:
+        """Take over what `groups` gave and `path` kept. Raises CheckpointError."""
+        load_weights(self.generator, groups["generator"], path)
+        load_weights(self.discriminator, groups["discriminator"], path)
+        restore_optimizer(self.optimizer_g, groups["optimizer_g"])
+        restore_optimizer(self.optimizer_d, groups["optimizer_d"])
 
     @torch.no_grad()
     def draw(self, batch: Sequence[Tensor]) -> NDArray[np.uint8]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -29,8 +28,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.rows import earlier_rows, facts
 from benchmarks.turns import Job, Options, OwnJob, PublishedJob, fresh_checkpoint, machine, surroundings
-from fontgen.files import read_json, write_json
+from fontgen.files import write_json
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.zi2zi.device import resolve_device
 from fontgen.zi2zi.network_settings import NetworkSettings
@@ -191,33 +191,6 @@ def measure(arguments: argparse.Namespace, device: torch.device) -> dict[str, An
     return training_row(configurations(arguments.backend)[name[0]], device, arguments)
 
 
-def surrounding_facts(device: torch.device, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What rows of one table must share."""
-    return {
-        "benchmark": "train_cuda",
-        "device": device.type,
-        "machine": machine(device),
-        "processor": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda if device.type == "cuda" else None,
-        "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
-        "ngf": arguments.ngf,
-        "steps": arguments.steps,
-        "rounds": arguments.rounds,
-    }
-
-
-def earlier_rows(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """The rows of an earlier call that succeeded. Ends the program when they are of another machine or torch."""
-    if not path.exists():
-        return {}
-    found = read_json(path)
-    if other := [name for name, value in facts.items() if found.get(name) != value]:
-        raise SystemExit(f"{path}: measured with another {' and '.join(other)}; give another --json, or no --resume")
-    return {name: row for name, row in found["rows"].items() if "error" not in row}
-
-
 def table(found: dict[str, Any]) -> list[str]:
     """The figures for people. A row's rate is compared with the reference mode's of the same size."""
     done = found["rows"]
@@ -265,8 +238,9 @@ def main(given: list[str] | None = None) -> None:
         print(json.dumps(measure(arguments, device)))
         return
     output = arguments.json or RESULTS / f"{device.type}-train.json"
-    facts = surrounding_facts(device, arguments)
-    found = {**facts, "rows": earlier_rows(output, facts) if arguments.resume else {}}
+    settings = {"ngf": arguments.ngf, "steps": arguments.steps, "rounds": arguments.rounds}
+    shared = facts("train_cuda", device, **settings)
+    found = {**shared, "rows": earlier_rows(output, shared) if arguments.resume else {}}
     begun = time.monotonic()
     every = dict(rows(arguments))
     wanted = [name for name in every if not arguments.only or any(text in name for text in arguments.only)]
