@@ -187,9 +187,11 @@ def _train_published(row: Row, pairs: PairSet, device: torch.device, clock: _Clo
     pngs = png_pairs(pairs.source[training], pairs.target[training])
     batches = for_ever(loader(pngs, row.recipe.train.batch_size))
     clock.start()
-    while not clock.is_over():
+    while True:
         trainer.step(next(batches))
         steps += 1
+        if clock.is_over():
+            break
     save_state(state, trainer.groups(), {"step": steps})
     return steps
 

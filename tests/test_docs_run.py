@@ -41,6 +41,17 @@ NOT_RUN = {
     "make fonts": "needs a network",
     "make bench": "hours; tests/test_setup.py::test_every_part_of_bench_names_a_module_of_the_benchmarks",
     "make bench-train": "minutes; tests/test_benchmark_train.py::test_figures_are_written_and_printed",
+    **dict.fromkeys(
+        ("make bench-cuda", "python -m benchmarks.train_cuda --resume --slice-seconds 420"),
+        "a GPU; tests/test_benchmark_train_cuda.py::test_rows_are_kept_and_resumed",
+    ),
+    **dict.fromkeys(
+        ("make bench-cuda-quality", "python -m benchmarks.quality_cuda --slice-seconds 540"),
+        "a GPU; tests/test_benchmark_quality_cuda.py::test_rows_are_trained_for_their_time_and_judged",
+    ),
+    "python -m benchmarks.train_cuda --device cpu --size 64 --ngf 8 --batch 2 --steps 2 --rounds 1 --glyphs 8 "
+    "--backend aot_eager --json build/tiny.json": "nine processes, one after the other; "
+    "tests/test_benchmark_train_cuda.py::test_every_row_of_training_has_its_figures",
     "make bench-repair": "minutes; tests/test_setup.py::test_every_part_of_bench_names_a_module_of_the_benchmarks",
     "make release RECIPE=my-font.toml VERSION=1.001 CHECKPOINT=my-font.safetensors": "of a checkout: "
     "tests/test_release.py::test_make_release_makes_the_demo_from_a_stored_checkpoint_without_training",
