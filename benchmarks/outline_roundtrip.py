@@ -4,8 +4,9 @@ Perfect images of a font's own glyphs are traced, a TrueType and a CFF font are 
 both are drawn at 1000 pixels per em and compared with the font itself: intersection over union of the pixels
 at least half covered (mean, 5th percentile, worst), points against the font's own, and the share of upright
 and level edges (80 units and longer, overlaps removed) that come out within 1 unit. A glyph below 0.95 is
-counted as wrong: that is what a lost counter or a turned contour costs. Last comes the speed from a folder of
-images to a saved TTF (`outline_speed.py`). Everything goes into `benchmarks/results/outline.json` as well.
+counted as wrong: that is what a lost counter or a turned contour costs; so is one with a contour that turns the
+wrong way or crosses (`outline_faults.py`). Last comes the speed from a folder of images to a saved TTF
+(`outline_speed.py`). Everything goes into `benchmarks/results/outline.json` as well.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 
+from benchmarks.outline_faults import crossings, is_miswound, polygons
 from benchmarks.outline_speed import measure_speed
 from fontgen.canvas import Canvas
+from fontgen.errors import codepoint_name
 from fontgen.files import write_json
 from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
@@ -57,6 +60,10 @@ class Row:
     points: float
     stems_within_1: float
     glyphs_per_second: float
+    miswound: list[int]
+    """Codepoints with a contour that turns the wrong way."""
+    crossing: list[int]
+    """Codepoints with contours that cross."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -68,6 +75,8 @@ class Row:
             "iou_p5": round(float(np.percentile(self.iou, 5)), 5),
             "iou_worst": round(float(self.iou.min()), 5),
             "wrong": int((self.iou < _WRONG_IOU).sum()),
+            "miswound": [codepoint_name(codepoint) for codepoint in self.miswound],
+            "crossing": [codepoint_name(codepoint) for codepoint in self.crossing],
             "points": round(self.points, 1),
             "true_points": round(self.true_points, 1),
             "points_ratio": round(self.points / self.true_points, 3),
@@ -97,11 +106,13 @@ def measure(path: Path, face_index: int, size_px: int, count: int, seed: int, se
             font = Path(folder) / "traced.otf"
             _build(font, codepoints, outlines, kind)
             traced = Face(FontRef.of(font))
+            stored = TTFont(font)
+            flat = {codepoint: polygons(_true_operations(stored, codepoint)) for codepoint in codepoints}
             iou = [
                 _iou(_draw(traced, codepoint), true) for codepoint, true in zip(codepoints, true_images, strict=True)
             ]
         yield Row(
-            font=path.name,
+            font=path.stem,
             size_px=size_px,
             glyphs=len(codepoints),
             true_points=true_points,
@@ -110,13 +121,24 @@ def measure(path: Path, face_index: int, size_px: int, count: int, seed: int, se
             points=float(np.mean([_count_points(operations) for operations in drawn])),
             stems_within_1=_share_within(stems, [_axis_edges(operations, 1.0) for operations in drawn]),
             glyphs_per_second=per_second,
+            miswound=[c for c, outline in flat.items() if is_miswound(outline, kind == "quadratic", UNITS_PER_EM)],
+            crossing=[c for c, outline in flat.items() if crossings(outline)],
         )
 
 
 def _sample(face: Face, count: int, seed: int) -> list[int]:
     han = [codepoint for codepoint in sorted(face.cmap) if 0x4E00 <= codepoint <= 0x9FFF]
     codepoints = han or [codepoint for codepoint in sorted(face.cmap) if face.bounds_em(codepoint)]
-    return sorted(random.Random(seed).sample(codepoints, min(count, len(codepoints))))
+    drawn = random.Random(seed).sample(codepoints, min(count, len(codepoints)))
+    return sorted(codepoint for codepoint in drawn if _lies_on_canvas(face, codepoint))
+
+
+def _lies_on_canvas(face: Face, codepoint: int) -> bool:
+    """Long strokes of brush fonts leave it, and what an image does not show no tracer can find."""
+    box, canvas = face.bounds_em(codepoint), Canvas(size_px=256)
+    corners = np.array([(*box[:2], 1.0), (*box[2:], 1.0)]) if box else np.zeros((0, 3))
+    at = corners @ canvas.em_to_px.T
+    return bool(((at >= 0) & (at <= canvas.size_px)).all())
 
 
 def _operations(outline: Outline, kind: str) -> Operations:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.outline_faults import crossings as faults_crossings
+from benchmarks.outline_faults import is_miswound, polygons
 from fontgen.canvas import Canvas
 from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
@@ -160,3 +162,24 @@ def test_traced_glyphs_neither_cross_nor_wind_wrongly(name: str, size_px: int) -
         assert area_px2 == pytest.approx(ink.sum() / 255, rel=0.02), f"U+{codepoint:04X}"
         for quadratic in (False, True):
             assert crossings(*_segments(outline, quadratic=quadratic)) == set(), f"U+{codepoint:04X}"
+
+
+def test_the_benchmark_sees_what_no_outline_may_have() -> None:
+    """Its own search is what says that the tracer's found everything."""
+
+    def found(*contours: list[tuple[str, tuple[tuple[int, int] | None, ...]]]) -> tuple[int, bool]:
+        outline = polygons([operation for contour in contours for operation in contour])
+        return len(faults_crossings(outline)), is_miswound(outline, True, 1000)
+
+    def square(low: int, high: int, *, counter: bool = False) -> list[tuple[str, tuple[tuple[int, int] | None, ...]]]:
+        corners = [(low, low), (low, high), (high, high), (high, low)][:: -1 if counter else 1]
+        return [("moveTo", (corners[0],)), *(("lineTo", (corner,)) for corner in corners[1:]), ("closePath", ())]
+
+    disc = [("qCurveTo", ((0, 400), (400, 400), (400, 0), (0, 0), None))]
+    assert found(square(0, 400), square(100, 300, counter=True)) == (0, False)
+    assert found(square(0, 400), square(100, 300)) == (0, True)
+    assert found(square(0, 400, counter=True)) == (0, True)
+    assert found(square(0, 400), square(200, 600)) == (2, False)
+    assert found(disc) == (0, False)
+    assert found(disc, square(51, 349, counter=True)) == (0, False)
+    assert found(disc, square(49, 351, counter=True))[0] == 8, "its corners only just leave the disc"
