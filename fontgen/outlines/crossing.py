@@ -7,7 +7,6 @@ crossing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from fontgen.outlines.edge import Complexes, Floats, Ints
 
 _CHORDS = 8
+_APART = 1 << 20  # units, further than any glyph reaches: boxes of two glyphs never meet
 
 _FINER = 6
 """Chords of a chord: they stay within 1/3000 of a curve's second difference, a tenth of a unit for the roundest."""
@@ -57,18 +57,19 @@ def crossing_pairs(segments: Complexes, contour: Ints, glyph: Ints) -> tuple[Int
 
 def _near(segments: Complexes, glyph: Ints) -> tuple[Ints, Ints]:
     """Pairs of segments of one glyph whose boxes overlap; neighbours' boxes may touch."""
-    left, right = segments.real.min(axis=0), segments.real.max(axis=0)
+    apart = glyph * _APART
+    left, right = segments.real.min(axis=0) + apart, segments.real.max(axis=0) + apart
     bottom, top = segments.imag.min(axis=0), segments.imag.max(axis=0)
-    ones, twos = [], []
-    bounds = np.concatenate([[0], np.flatnonzero(np.diff(glyph)) + 1, [glyph.size]]).tolist()
-    for first, end in pairwise(bounds):
-        mine = slice(first, end)
-        meet = (left[mine, None] < right[mine]) & (bottom[mine, None] < top[mine])
-        one, two = np.nonzero(meet & meet.T)
-        later = two > one
-        ones.append(one[later] + first)
-        twos.append(two[later] + first)
-    return np.concatenate(ones), np.concatenate(twos)
+    order = np.argsort(left, kind="stable")
+    left, right, bottom, top = left[order], right[order], bottom[order], top[order]
+    # From left to right: a box can meet those that begin before it ends.
+    place = np.arange(order.size)
+    partners = np.maximum(np.searchsorted(left, right) - place - 1, 0)
+    one = np.repeat(place, partners)
+    two = one + 1 + np.arange(one.size) - np.repeat(np.cumsum(partners) - partners, partners)
+    meet = np.flatnonzero((bottom[one] < top[two]) & (bottom[two] < top[one]) & (left[one] < right[two]))
+    one, two = order[one[meet]], order[two[meet]]
+    return np.minimum(one, two), np.maximum(one, two)
 
 
 def _cross(segments: Complexes, lines: bool, others: Complexes, other_lines: bool) -> NDArray[np.bool_]:
