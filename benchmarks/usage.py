@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
-_EVERY_S = 0.05
+_EVERY_S = 0.2  # a look at all processes takes some milliseconds, which count as well
 
 
 @dataclass
@@ -20,12 +21,11 @@ class Usage:
     cpu_s: float = 0.0
     """Of all processes together."""
     peak_mib: float = 0.0
-    """Largest sum of the memory that belongs to the processes (proportional set size), twenty times a second."""
+    """Largest sum of the memory that belongs to the processes (proportional set size), five times a second."""
 
     def __enter__(self) -> Usage:
         self._done = threading.Event()
-        self._cpu: dict[int, float] = {}
-        self._before = _times(os.getpid())
+        self._before = _family_times()
         self._begun = time.perf_counter()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -37,33 +37,25 @@ class Usage:
         self.wall_s = time.perf_counter() - self._begun
         self._done.set()
         self._watcher.join()
-        self.cpu_s = _times(os.getpid()) - self._before + sum(self._cpu.values())
+        self.cpu_s = _family_times() - self._before
 
     def _watch(self) -> None:
-        earlier = {pid: _times(pid) for pid in _descendants(os.getpid())}
-        while True:
-            last = self._done.is_set()
-            family = _descendants(os.getpid())
-            self.peak_mib = max(self.peak_mib, sum(map(_memory_mib, [os.getpid(), *family])))
-            for pid in family:
-                self._cpu[pid] = max(self._cpu.get(pid, 0.0), _times(pid) - earlier.get(pid, 0.0))
-            if last:
-                return
+        while not self._done.is_set():
+            self.peak_mib = max(self.peak_mib, sum(map(_memory_mib, _family())))
             self._done.wait(_EVERY_S)
 
 
-def _descendants(pid: int) -> list[int]:
+def _family() -> list[int]:
+    """This process and all that descend from it."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             fields = _stat(int(entry.name))
             if fields:
                 children.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, waiting = [], [pid]
-    while waiting:
-        mine = children.get(waiting.pop(), [])
-        found += mine
-        waiting += mine
+    found = [os.getpid()]
+    for pid in found:
+        found += children.get(pid, [])
     return found
 
 
@@ -75,10 +67,10 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _times(pid: int) -> float:
-    """Seconds of processor time of a process by itself; children are watched by themselves."""
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+def _family_times() -> float:
+    """Seconds of processor time of the family, the dead included: each counts in the parent that waited for it."""
+    spent = [_stat(pid)[11:15] for pid in _family()]
+    return sum(map(int, chain.from_iterable(spent))) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory_mib(pid: int) -> float:
