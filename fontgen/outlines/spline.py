@@ -111,7 +111,10 @@ class _Edge:
         inner = weights[1:-1]
         rest = self.z - self.p0 * (weights[0] + inner[0]) - self.p3 * (inner[-1] + weights[-1])
         products = np.einsum("isn,jsn->ijn", inner, inner)
-        sums = np.einsum("isn,sn->in", inner, rest)
+        sums = np.empty((self.count, u.shape[1]), np.complex128)
+        # einsum takes five times as long where one of its arrays is complex.
+        sums.real = np.einsum("isn,sn->in", inner, np.ascontiguousarray(rest.real))
+        sums.imag = np.einsum("isn,sn->in", inner, np.ascontiguousarray(rest.imag))
         # Unknown numbers and the way that each moves its control point: the lengths of the two handles, then
         # real and imaginary parts of the points between.
         last = self.count - 1
@@ -120,9 +123,7 @@ class _Edge:
         ways[0], ways[1], ways[2::2], ways[3::2] = self.t0, -self.t3, 1.0, 1.0j
         matrix = products[moves[:, None], moves] * (ways[:, None] * np.conj(ways)).real
         right = (sums[moves] * np.conj(ways)).real
-        diagonal = np.arange(moves.size)
-        matrix[diagonal, diagonal] += _RIDGE
-        found = np.linalg.solve(np.moveaxis(matrix, 2, 0), right.T[:, :, None])[:, :, 0].T
+        found = _solved(matrix, right)
         shortest, longest = _SHORTEST_HANDLE * self.length, _LONGEST_HANDLE * self.length
         alpha = np.minimum(np.maximum(found[0], shortest), longest)
         beta = np.minimum(np.maximum(found[1], shortest), longest)
@@ -136,31 +137,32 @@ class _Edge:
         """How much each control point counts at each sample: (count + 2, samples, n)."""
         count = self.count
         scaled = u * count
-        piece = np.minimum(np.floor(scaled), count - 1)
+        piece = np.minimum(scaled.astype(np.int64), count - 1)
         s = scaled - piece
-        here = piece == np.arange(count)[:, None, None]
-        start, middle, end = (1 - s) ** 2 * here, 2 * s * (1 - s) * here, s * s * here
         # Inner pieces begin and end half-way between off-curve points.
-        start[1:] /= 2
-        end[:-1] /= 2
+        start, end = (1 - s) ** 2 / (1 + (piece > 0)), s * s / (1 + (piece < count - 1))
+        middle = 2 * s * (1 - s) + start * (piece > 0) + end * (piece < count - 1)
         weights = np.zeros((count + 2, *u.shape))
-        weights[:-2] = start
-        weights[1:-1] += middle
-        weights[2:-1] += start[1:]
-        weights[1:-2] += end[:-1]
-        weights[2:] += end
+        flat, place = weights.reshape(-1), piece * u.size + np.arange(u.size).reshape(u.shape)
+        flat[place] = start
+        flat[place + u.size] = middle
+        flat[place + 2 * u.size] = end
         return weights
 
     def nearer(self, u: Floats, control: Complexes) -> tuple[Floats, Floats]:
         """Each parameter one Newton step nearer to the foot of its point, and the squared distance before it."""
         count = self.count
-        joints = np.concatenate([control[:1], (control[1:-2] + control[2:-1]) / 2, control[-1:]])
-        scaled = u * count
-        piece = np.minimum(scaled.astype(np.int64), count - 1)
-        s = scaled - piece
-        start = np.take_along_axis(joints, piece, axis=0)
-        middle = np.take_along_axis(control, piece + 1, axis=0)
-        end = np.take_along_axis(joints, piece + 1, axis=0)
+        if count == 1:
+            s = u
+            start, middle, end = control
+        else:
+            curves = u.shape[1]
+            joints = np.concatenate([control[:1], (control[1:-2] + control[2:-1]) / 2, control[-1:]]).reshape(-1)
+            scaled = u * count
+            piece = np.minimum(scaled.astype(np.int64), count - 1)
+            s = scaled - piece
+            place = piece * curves + np.arange(curves)
+            start, middle, end = joints[place], control[1:].reshape(-1)[place], joints[place + curves]
         a, b = 2 * (middle - start), start - 2 * middle + end
         away = start + s * (a + s * b) - self.z
         first, second = a + 2 * s * b, 2 * b
@@ -168,3 +170,14 @@ class _Edge:
         slope = away.real * first.real + away.imag * first.imag
         change = first.real**2 + first.imag**2 + away.real * second.real + away.imag * second.imag
         return stepped(u, slope / count, change), squares
+
+
+def _solved(matrix: Floats, right: Floats) -> Floats:
+    """(m, n) solutions of n symmetric systems (m, m, n), slightly regularised, for right sides (m, n)."""
+    diagonal = np.arange(len(right))
+    matrix[diagonal, diagonal] += _RIDGE
+    if len(right) > 2:
+        solutions: Floats = np.linalg.solve(np.moveaxis(matrix, 2, 0), right.T[:, :, None])[:, :, 0].T
+        return solutions
+    (a, b), (_, d) = matrix
+    return np.stack([d * right[0] - b * right[1], a * right[1] - b * right[0]]) / (a * d - b * b)
