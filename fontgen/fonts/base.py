@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-from fontTools.cffLib.CFF2ToCFF import convertCFF2ToCFF
 from fontTools.ttLib import TTFont, TTLibError
-from fontTools.varLib import instancer
 
 from fontgen.errors import FontError
 from fontgen.fonts.face import sfnt_bytes
@@ -50,6 +48,8 @@ def open_base(path: Path, *, face_index: int = 0, location: Mapping[str, float] 
         elif location:
             raise FontError(f"{path}: not a variable font, so it has no location {dict(location)}; leave it out")
         if "CFF2" in font:
+            from fontTools.cffLib.CFF2ToCFF import convertCFF2ToCFF
+
             convertCFF2ToCFF(font)
             base.notices.append("CFF2 outlines were turned into CFF")
         if base.notices:
@@ -93,6 +93,8 @@ def _require_tables(path: Path, font: TTFont) -> None:
 
 def _instantiate(path: Path, font: TTFont, location: Mapping[str, float] | None) -> str:
     """Make the font static at `location`, other axes at their defaults; returns the notice."""
+    from fontTools.varLib import instancer  # takes longer to import than all else here, for a rare kind of base
+
     axes = {axis.axisTag: axis for axis in font["fvar"].axes}
     wanted = dict(location or {})
     for tag, value in wanted.items():

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
 from fontTools.misc.transform import Identity, Transform
 from fontTools.pens.reverseContourPen import ReverseContourPen
 from fontTools.pens.transformPen import TransformPen
@@ -123,6 +122,8 @@ def add_vert(font: TTFont, forms: Mapping[str, str]) -> None:
     if not forms:
         return
     if "GSUB" not in font or not font["GSUB"].table.ScriptList or not font["GSUB"].table.FeatureList:
+        from fontTools.feaLib.builder import addOpenTypeFeaturesFromString  # slow to import, and seldom needed
+
         rules = "".join(f"sub \\{glyph} by \\{form};\n" for glyph, form in sorted(forms.items()))
         languages = "".join(f"languagesystem {script} dflt;\n" for script in SCRIPTS)
         addOpenTypeFeaturesFromString(font, f"{languages}feature vert {{\n{rules}}} vert;", tables={"GSUB"})
