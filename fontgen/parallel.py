@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,8 @@ _PRELOADED = ["fontgen.glyphs.render", "fontgen.outlines.folder", "fontgen.fonts
 _REUSED_BYTES = 128 << 20
 _LARGEST_REUSED_BYTES = 32 << 20  # glibc takes no more
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000  # a glyph takes some thousand short-lived ones, which no cycle holds
 
 
 def usable_cores() -> int:
@@ -60,6 +63,7 @@ def _start_worker(function: Callable[[Any], Any]) -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides how to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _reuse_freed_memory()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def _reuse_freed_memory() -> None:
