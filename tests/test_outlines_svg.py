@@ -158,3 +158,16 @@ def test_own_file_with_a_damaged_path_is_an_error(tmp_path: Path, damage: str) -
     path.write_text(svg_text(Outline(((((0.5, 0.0),), ((0.5, 0.25),), ((0.0, 0.0),)),))).replace("L500 0", damage))
     with pytest.raises(ImageError, match="cannot be read"):
         read_svg(path)
+
+
+def test_splines_are_read_alone_as_with_their_outline(tmp_path: Path) -> None:
+    path = tmp_path / "U+4E00.svg"
+    outline = with_splines()
+    write_svg(path, outline)
+    assert read_splines(path) == read_svg(path).splines
+    edited = path.read_text().replace("M", "M1 1L", 1)
+    path.write_text(edited)
+    assert read_splines(path) is None
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
+    assert read_splines(path) is None
+    assert read_splines(tmp_path / "U+4E01.svg") is None

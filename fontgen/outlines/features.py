@@ -51,8 +51,10 @@ class Features:
     """Points with their noise averaged over 4 px."""
     tangent: Complexes
     """Unit direction of travel."""
+    side: Ints
+    """(n,) where in `before` and `after` a corner's sides stand; 0 elsewhere."""
     before: _Side
-    """Position and unit direction at each corner, prolonged from the edge before it."""
+    """(corners + 1,) position and unit direction at each corner, prolonged from the edge before it."""
     after: _Side
     """The same from the edge after it."""
     moments: Moments
@@ -81,8 +83,9 @@ class Features:
             very_straight=self.very_straight[mine],
             smooth=self.smooth[mine],
             tangent=self.tangent[mine],
-            before=(self.before[0][mine], self.before[1][mine]),
-            after=(self.after[0][mine], self.after[1][mine]),
+            side=self.side[mine],
+            before=self.before,
+            after=self.after,
             moments=Moments.of(points, glyph_starts(glyph, starts)),
             noise_px=self.noise_px[mine],
             step_px=self.step_px[mine],
@@ -108,7 +111,7 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
     sides = windows.sides(_SIDE)
     rms, wide_rms = windows.line_rms(NARROW), windows.line_rms(WIDE)
     cut_px = corner_ease * (_PIXEL_CUT_PX + _BLUR_CUT * loops.blur_px)
-    corner, before, after = _corners(loops, sides, cut, corner_radius_px, cut_px)
+    corner, side, before, after = _corners(loops, sides, cut, corner_radius_px, cut_px)
     # A loop begins at its first corner, else at the extremum where it bends most.
     extremum = _turns(tangent, loops)
     rank = np.where(corner, 1e6, np.where(extremum, 1e3, 0.0) + np.minimum(rms, 100.0))
@@ -129,8 +132,9 @@ def find_features(windows: Windows, *, corner_radius_px: float, corner_ease: flo
         very_straight=very_straight,
         smooth=smooth[order],
         tangent=tangent[order],
-        before=(before[0][order], before[1][order]),
-        after=(after[0][order], after[1][order]),
+        side=side[order],
+        before=before,
+        after=after,
         moments=Moments.of(points, glyph_starts(loops.glyph, starts)),
         noise_px=noise_px,
         step_px=np.repeat(loops.step_px, counts + 1),
@@ -171,8 +175,8 @@ def intersect(
 
 def _corners(
     loops: Loops, sides: Sides, cut: Ints, radius_px: float, cut_px: Floats
-) -> tuple[NDArray[np.bool_], _Side, _Side]:
-    """Which points are corners, and there position and direction as the sides before and after tell.
+) -> tuple[NDArray[np.bool_], Ints, _Side, _Side]:
+    """Which points are corners, the corner's number, from 1, and position and direction as its sides tell.
 
     `cut`, `cut_px`: (loops,) how far pixels and blur cut a corner short, in points and pixels.
     """
@@ -207,9 +211,7 @@ def _corners(
     at, rivals = at[kept], rivals[kept]
     corner = np.zeros(loops.points.size, bool)
     corner[at] = True
-    found = []
-    for values in (p, u, q, v):
-        everywhere = np.zeros(loops.points.size, np.complex128)
-        everywhere[at] = values[rivals]
-        found.append(everywhere)
-    return corner, (found[0], found[1]), (found[2], found[3])
+    side = np.zeros(loops.points.size, np.int64)
+    side[at] = np.arange(1, at.size + 1)
+    p, u, q, v = (np.append(0, values[rivals]) for values in (p, u, q, v))
+    return corner, side, (p, u), (q, v)

@@ -88,17 +88,22 @@ class Extremum(NamedTuple):
 
 def find_extrema(features: Features) -> list[Extremum]:
     """Where the direction of travel passes an axis, to a fraction of a point, in order."""
-    here, following = features.tangent[:-1], features.tangent[1:]
-    found = []
+    tangent, smooth = features.tangent, features.smooth
+    columns = []
     for level in (False, True):
-        a, b = (here.imag, following.imag) if level else (here.real, following.real)
-        at = np.nonzero((a * b < 0) | ((a == 0) & (b != 0)))[0]
-        share = np.rint(a[at] / (a[at] - b[at]) * _FRACTIONS) / _FRACTIONS
-        z = features.smooth[at] + share * (features.smooth[at + 1] - features.smooth[at])
-        along = (here[at] + following[at]).real if level else (here[at] + following[at]).imag
-        direction = np.sign(along) * (1.0 if level else 1.0j)
-        found += [Extremum(*each) for each in zip((at + share).tolist(), z.tolist(), direction.tolist(), strict=True)]
-    return sorted(found, key=lambda extremum: extremum.at)
+        values = tangent.imag if level else tangent.real
+        at = np.flatnonzero(np.diff(values < 0) | (values[:-1] == 0))
+        a, b = values[at], values[at + 1]
+        passes = (a * b < 0) | ((a == 0) & (b != 0))
+        at, a, b = at[passes], a[passes], b[passes]
+        share = np.rint(a / (a - b) * _FRACTIONS) / _FRACTIONS
+        z = smooth[at] + share * (smooth[at + 1] - smooth[at])
+        along = tangent[at] + tangent[at + 1]
+        columns.append((at + share, z, np.sign(along.real) + 0j if level else 1j * np.sign(along.imag)))
+    places, points, directions = (np.concatenate(pair) for pair in zip(*columns, strict=True))
+    order = np.argsort(places, kind="stable")
+    found = zip(places[order].tolist(), points[order].tolist(), directions[order].tolist(), strict=True)
+    return [Extremum(*each) for each in found]
 
 
 class _Node(NamedTuple):
@@ -147,7 +152,7 @@ class Assembler:
             features.points[bounds],
             features.smooth[bounds],
             features.tangent[bounds],
-            *(part[bounds] for part in (*features.before, *features.after)),
+            *(part[features.side[bounds]] for part in (*features.before, *features.after)),
             features.cut[bounds],
             features.step_px[bounds],
         )

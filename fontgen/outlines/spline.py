@@ -177,7 +177,6 @@ def _solved(matrix: Floats, right: Floats) -> Floats:
     diagonal = np.arange(len(right))
     matrix[diagonal, diagonal] += _RIDGE
     if len(right) > 2:
-        solutions: Floats = np.linalg.solve(np.moveaxis(matrix, 2, 0), right.T[:, :, None])[:, :, 0].T
-        return solutions
+        return np.asarray(np.linalg.solve(np.moveaxis(matrix, 2, 0), right.T[:, :, None])[:, :, 0].T, np.float64)
     (a, b), (_, d) = matrix
-    return np.stack([d * right[0] - b * right[1], a * right[1] - b * right[0]]) / (a * d - b * b)
+    return np.asarray(np.stack([d * right[0] - b * right[1], a * right[1] - b * right[0]]) / (a * d - b * b))

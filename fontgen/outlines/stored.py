@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fontgen.canvas import Placement
 from fontgen.outlines.outline import Outline, SegmentPen
-from fontgen.outlines.svg import read_svg
-from fontgen.outlines.truetype import GlyfPoints
+from fontgen.outlines.svg import read_splines, read_svg
+from fontgen.outlines.truetype import GlyfPoints, glyf_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +33,10 @@ class StoredOutline:
         self.load().draw(pen, units_per_em=units_per_em)
 
     def truetype(self, *, units_per_em: int) -> GlyfPoints:
-        """As `Outline.truetype`."""
-        return self.load().truetype(units_per_em=units_per_em)
+        """As `Outline.truetype`; of a file that holds splines its cubics are not unpacked."""
+        splines = read_splines(self.path)
+        if splines is None:
+            return self.load().truetype(units_per_em=units_per_em)
+        for placement in self.placements:
+            splines = splines.moved(placement.matrix)
+        return glyf_points(splines, units_per_em)

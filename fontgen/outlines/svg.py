@@ -129,8 +129,7 @@ _OWN = re.compile(
 
 def _read_own(own: re.Match[bytes]) -> Outline | None:
     """None when its numbers do not fit its commands after all."""
-    units_per_em = int(own[2])
-    lift = DEFAULT_DESCENDER_EM + (float(own[1]) + units_per_em) / units_per_em
+    units_per_em, lift = _own_scale(own)
     data = own[3].decode()
     contours: list[Contour] = []
     for part in data.split("Z"):
@@ -146,13 +145,32 @@ def _read_own(own: re.Match[bytes]) -> Outline | None:
         if not contour or contour[-1][-1] != start:
             contour.append((start,))
         contours.append(tuple(contour))
-    splines = None
-    if own[4] is not None and own[4].decode() == _checksum(data):
-        columns = np.array(own[5].split(), np.float64).reshape(-1, 3)
-        points = _em(columns[:, 0], units_per_em) + 1j * (_em(columns[:, 1], units_per_em) + lift)
-        starts = np.append(np.flatnonzero(columns[:, 2] == 2), len(columns))
-        splines = SplineContours(points, columns[:, 2] > 0, starts)
-    return Outline(tuple(contours), splines)
+    return Outline(tuple(contours), _own_splines(own))
+
+
+def read_splines(path: Path) -> SplineContours | None:
+    """The splines that `read_svg` would give, in a third of its time; None unless it is a file of ours with some."""
+    try:
+        own = _OWN.fullmatch(path.read_bytes())
+    except OSError:
+        return None
+    return None if own is None else _own_splines(own)
+
+
+def _own_splines(own: re.Match[bytes]) -> SplineContours | None:
+    if own[4] is None or own[4].decode() != _checksum(own[3].decode()):
+        return None
+    units_per_em, lift = _own_scale(own)
+    columns = np.array(own[5].split(), np.float64).reshape(-1, 3)
+    points = _em(columns[:, 0], units_per_em) + 1j * (_em(columns[:, 1], units_per_em) + lift)
+    starts = np.append(np.flatnonzero(columns[:, 2] == 2), len(columns))
+    return SplineContours(points, columns[:, 2] > 0, starts)
+
+
+def _own_scale(own: re.Match[bytes]) -> tuple[int, float]:
+    """Units to the em, and by how many em the outline stands higher than its numbers say."""
+    units_per_em = int(own[2])
+    return units_per_em, DEFAULT_DESCENDER_EM + (float(own[1]) + units_per_em) / units_per_em
 
 
 _COMMANDS = re.compile("([MLC])([^MLCZ]*)")

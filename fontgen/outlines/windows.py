@@ -76,14 +76,24 @@ class Moments:
 
         def between(running: tuple[NDArray[Scalar], NDArray[Scalar]]) -> NDArray[Scalar]:
             own, sums = running
-            result: NDArray[Scalar] = sums[width:] - sums[:-width] + own[:-width]
+            result: NDArray[Scalar] = sums[width:] - sums[:-width]
+            result += own[:-width]
+            values = result.view(np.float64)
+            values *= share
             return result
 
-        _, square, norm = _central(between(self.z), between(self.square), between(self.norm), width + 1)
-        return _rms(square, norm)
+        # The same as in `_about`, over arrays so large that it is done in place.
+        share = 1 / (width + 1)
+        middle, square, norm = between(self.z), between(self.square), between(self.norm)
+        square -= middle * middle
+        norm -= middle.real**2 + middle.imag**2
+        norm -= np.abs(square)
+        norm /= 2
+        np.maximum(norm, 0.0, out=norm)
+        return np.sqrt(norm, out=norm)
 
 
-def _central(z: Complexes, square: Complexes, norm: Floats, count: Floats | int) -> tuple[Complexes, Complexes, Floats]:
+def _central(z: Complexes, square: Complexes, norm: Floats, count: Floats) -> tuple[Complexes, Complexes, Floats]:
     """Mean, and second moments about it, from sums."""
     share = 1 / count
     middle = z * share
