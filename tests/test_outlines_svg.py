@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fontgen.errors import ImageError
 from fontgen.outlines.outline import Contour, Outline, signed_area
-from fontgen.outlines.svg import read_svg, svg_text, write_svg
+from fontgen.outlines.svg import read_splines, read_svg, svg_text, write_svg
 
 HEADER = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -880 1000 1000">'
 
@@ -162,11 +162,10 @@ def test_own_file_with_a_damaged_path_is_an_error(tmp_path: Path, damage: str) -
 
 def test_splines_are_read_alone_as_with_their_outline(tmp_path: Path) -> None:
     path = tmp_path / "U+4E00.svg"
-    outline = with_splines()
+    outline = _spline_outline()
     write_svg(path, outline)
-    assert read_splines(path) == read_svg(path).splines
-    edited = path.read_text().replace("M", "M1 1L", 1)
-    path.write_text(edited)
+    assert read_splines(path) == read_svg(path).splines == outline.splines
+    path.write_text(path.read_text().replace("M", "M1 1L", 1))
     assert read_splines(path) is None
     path.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
     assert read_splines(path) is None
