@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.repair import FIXTURES, Pairs
 from benchmarks.repair_damage import CHANGED, damage
 from fontgen.glyphs import clean_weights
-from fontgen.glyphs.clean_gaps import MEASURES, find_gaps, source_evidence
+from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, MEASURES, find_gaps, source_evidence
 from fontgen.glyphs.clean_settings import CleanSettings
 
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ def samples(pairs: Pairs, seed: int) -> tuple[Floats, NDArray[np.bool_], Floats]
         bent = {"faint": 0.4, "bend_per_px": 1 / 120} if i % 4 == 3 else {}
         images = [ink8, damage(ink8, rng, **bent).ink8]
         for image in images:
-            gaps = find_gaps(image, CleanSettings().gap_px)
+            gaps = find_gaps(image, CleanSettings().gap_px, image.shape[0] / DESIGN_SIZE_PX)
             if not len(gaps):
                 continue
             evidence, _ = source_evidence(gaps, np.arange(len(gaps)), source if i % 3 else ink8)

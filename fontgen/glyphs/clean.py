@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fontgen.errors import GlyphError, ImageError
 from fontgen.glyphs import clean_marks as marks
 from fontgen.glyphs.clean_fill import fill_gap
-from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, find_gaps, lies_along_an_outline, source_evidence
+from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, cell_px, find_gaps, lies_along_an_outline, source_evidence
 from fontgen.glyphs.clean_morphology import Ink8, Mask, dilate, stroke_width_px, topology
 from fontgen.glyphs.clean_overlay import write_overlay
 from fontgen.glyphs.clean_result import Box, CleanResult, Defect
@@ -29,8 +29,8 @@ _WORTH_A_LOOK = -6.0
 _SURE = 2.5
 """Log odds from which a defect convicts: hairlines come in groups, so its neighbours are judged more boldly."""
 
-_SOURCE_TOLERANCE_PX = 8.0
-"""How far (px at 256 px) a stroke may lie from the source's and still be the same stroke."""
+_MARGIN_PX = 16.0
+"""White (px at 256 px) kept around the ink of glyph and source; beyond it nothing is looked at."""
 
 _PASSES = 2
 """A crossing of two hairlines, or the rest of a long one, shows itself once the first is filled."""
@@ -47,27 +47,63 @@ def clean_ink(ink8: Ink8, reference8: Ink8 | None = None, *, settings: CleanSett
             f"reference of {reference8.shape[1]} px for an image of {ink8.shape[1]} px; render both on one canvas"
         )
     require_dark_on_light(ink8)
-    if not ink8.any():
+    window = _ink_window(ink8, reference8)
+    if window is None:
         return CleanResult(ink8)
+    part8 = np.ascontiguousarray(ink8[window])
+    source8 = None if reference8 is None else np.ascontiguousarray(reference8[window])
+    out8, defects = _clean_part(part8, source8, settings, ink8.shape[0])
+    if not defects:
+        return CleanResult(ink8)
+    whole = ink8.copy()
+    whole[window] = out8
+    return CleanResult(whole, [defect.moved(window[0].start, window[1].start) for defect in defects])
+
+
+def _ink_window(ink8: Ink8, reference8: Ink8 | None) -> tuple[slice, slice] | None:
+    """Rows and columns that hold all ink of both with a margin, in whole cells; None for a blank glyph."""
+    inked = ink8 > 0
+    rows, cols = inked.any(axis=1), inked.any(axis=0)
+    if not rows.any():
+        return None
+    if reference8 is not None:
+        inked = reference8 > 0
+        rows |= inked.any(axis=1)
+        cols |= inked.any(axis=0)
+    size_px = ink8.shape[0]
+    step, margin = cell_px(size_px), round(_MARGIN_PX * size_px / DESIGN_SIZE_PX)
+    sides = []
+    for side in (rows, cols):
+        filled = np.flatnonzero(side)
+        sides.append(slice(max(0, filled[0] - margin) // step * step, min(int(filled[-1]) + margin + 1, size_px)))
+    return sides[0], sides[1]
+
+
+def _clean_part(
+    ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, size_px: int
+) -> tuple[Ink8, list[Defect]]:
+    """`clean_ink` on the inked part (rows, cols) of a canvas of `size_px`."""
+    scale = size_px / DESIGN_SIZE_PX
     defects: list[Defect] = []
     out = ink8
     if settings.levels:
         out = _clean_levels(out, defects)
     if settings.edges:  # before the rest: the crumbs of a ragged edge are neither dust nor gaps
-        smooth = marks.smooth_edges(out)
+        smooth = marks.smooth_edges(out, scale)
         if smooth is not None:
             _record(defects, "ragged edge", out != smooth, 0.8)
             out = smooth
     stroke_px = stroke_width_px(out >= 128)
-    out = _clean_specks(out, reference8, stroke_px, settings, defects)
+    out = _clean_specks(out, reference8, stroke_px, settings, scale, defects)
+    changed = None
     for _ in range(_PASSES):
-        repaired = _clean_gaps(out, reference8, settings, defects)
+        repaired = _clean_gaps(out, reference8, settings, scale, changed, defects)
         if repaired is out:
             break
-        out = repaired
+        out, changed = repaired, repaired != out
     if settings.bridges and reference8 is not None:
-        out = _clean_bridges(out, reference8, stroke_px, defects)
-    return CleanResult(out, defects)
+        out = _clean_bridges(out, reference8, stroke_px, scale, defects)
+    return out, defects
 
 
 def _record(
@@ -96,13 +132,17 @@ def _clean_levels(ink8: Ink8, defects: list[Defect]) -> Ink8:
 
 
 def _clean_specks(
-    ink8: Ink8, reference8: Ink8 | None, stroke_px: float, settings: CleanSettings, defects: list[Defect]
+    ink8: Ink8,
+    reference8: Ink8 | None,
+    stroke_px: float,
+    settings: CleanSettings,
+    scale: float,
+    defects: list[Defect],
 ) -> Ink8:
     if not settings.speck_px:
         return ink8
-    near = None if reference8 is None else _grown(reference8)
     out = ink8
-    for mask, window in marks.specks(ink8, stroke_px, settings.speck_px, near):
+    for mask, window in marks.specks(ink8, stroke_px, settings.speck_px, scale, reference8):
         if out is ink8:
             out = ink8.copy()
         # the antialiased fringe goes too, but nothing that belongs to a neighbour
@@ -114,14 +154,16 @@ def _clean_specks(
     return out
 
 
-def _grown(reference8: Ink8) -> Mask:
-    scale = reference8.shape[0] / DESIGN_SIZE_PX
-    return dilate(reference8 >= 128, max(1, round(_SOURCE_TOLERANCE_PX * scale)))
-
-
-def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, defects: list[Defect]) -> Ink8:
-    """Fill what is judged a defect; returns the very input when nothing is."""
-    gaps = find_gaps(ink8, settings.gap_px)
+def _clean_gaps(
+    ink8: Ink8,
+    reference8: Ink8 | None,
+    settings: CleanSettings,
+    scale: float,
+    changed: Mask | None,
+    defects: list[Defect],
+) -> Ink8:
+    """Fill what is judged a defect, near to what `changed` if given; returns the very input when nothing is."""
+    gaps = find_gaps(ink8, settings.gap_px, scale, changed)
     if not len(gaps):
         return ink8
     odds = log_odds(gaps.measures, guided=False)
@@ -141,7 +183,6 @@ def _clean_gaps(ink8: Ink8, reference8: Ink8 | None, settings: CleanSettings, de
         out, boxes[int(index)] = fill_gap(out, gaps, int(index))
     if reference8 is not None and reference8.any():
         out, boxes = _undo_against_source(ink8, out, gaps, boxes, odds, reference8)
-    scale = ink8.shape[0] / DESIGN_SIZE_PX
     for index, box in boxes.items():
         window = (slice(box[0], box[2]), slice(box[1], box[3]))
         kind: DefectKind = "pinhole" if gaps.length[index] <= 5 * scale else "gap"
@@ -189,8 +230,7 @@ def _undo_against_source(
     return after, boxes
 
 
-def _clean_bridges(ink8: Ink8, reference8: Ink8, stroke_px: float, defects: list[Defect]) -> Ink8:
-    scale = ink8.shape[0] / DESIGN_SIZE_PX
+def _clean_bridges(ink8: Ink8, reference8: Ink8, stroke_px: float, scale: float, defects: list[Defect]) -> Ink8:
     near = dilate(reference8 >= 64, max(1, round(2 * scale)))
     found = marks.bridges(ink8, stroke_px, 6 * scale, near, topology(reference8 >= 128))
     if not found:

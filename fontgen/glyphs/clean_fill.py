@@ -8,7 +8,7 @@ from math import ceil, inf
 import numpy as np
 from scipy import ndimage
 
-from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Floats, Gaps
+from fontgen.glyphs.clean_gaps import Floats, Gaps
 from fontgen.glyphs.clean_morphology import Ink8, dilate_square
 
 _LINE_SLENDERNESS = 2.0
@@ -32,8 +32,7 @@ def fill_gap(ink8: Ink8, gaps: Gaps, index: int) -> tuple[Ink8, tuple[int, int, 
     Ink only grows. A line is filled by carrying the edges of strokes across from one flank to the
     other; a blot or a bent gap takes the grey closing.
     """
-    n = ink8.shape[0]
-    scale = n / DESIGN_SIZE_PX
+    scale = gaps.scale
     length, width = float(gaps.length[index]), float(gaps.width[index])
     thickness = gaps.measures[index, 5] * scale
     out, line_box = ink8, None
@@ -47,10 +46,10 @@ def fill_gap(ink8: Ink8, gaps: Gaps, index: int) -> tuple[Ink8, tuple[int, int, 
     pad = ceil(1.5 * width + 4 * scale)
     box = (
         max(int(rows.min()) - pad, 0), max(int(cols.min()) - pad, 0),
-        min(int(rows.max()) + pad + 1, n), min(int(cols.max()) + pad + 1, n),
+        min(int(rows.max()) + pad + 1, ink8.shape[0]), min(int(cols.max()) + pad + 1, ink8.shape[1]),
     )  # fmt: skip
     window = (slice(box[0], box[2]), slice(box[1], box[3]))
-    filled = np.where(dilate_square(gaps.labels[window] == index + 1), gaps.closed[window], 0)
+    filled = np.where(dilate_square(gaps.labels[window] == gaps.numbers[index]), gaps.closed[window], 0)
     out = ink8.copy() if line_box is None else out
     out[window] = np.maximum(out[window], filled)
     if line_box is not None:
@@ -67,7 +66,6 @@ def _bridge(
     Where the ink of one flank overlaps that of the other it is one stroke, and its edges cross the
     gap straight from flank to flank. Edges up to `reach` beyond the ends of the gap belong to it.
     """
-    n = ink8.shape[0]
     row, col, u_row, u_col = line
     end = length / 2
     places = np.arange(-end - reach - 2, end + reach + 2.25, 0.5)
@@ -88,7 +86,7 @@ def _bridge(
     rise, run = abs(u_row) * high + abs(u_col) * half + 1, abs(u_col) * high + abs(u_row) * half + 1
     box = (
         max(int(row - rise), 0), max(int(col - run), 0),
-        min(int(row + rise) + 2, n), min(int(col + run) + 2, n),
+        min(int(row + rise) + 2, ink8.shape[0]), min(int(col + run) + 2, ink8.shape[1]),
     )  # fmt: skip
     r, c = np.arange(box[0], box[2])[:, None] - row, np.arange(box[1], box[3])[None, :] - col
     along = r * u_row + c * u_col

@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fontgen.glyphs.clean_morphology import EIGHT, Ink8, close, stroke_width_px
+from fontgen.glyphs.clean_morphology import EIGHT, Ink8, Mask, close, dilate_square, stroke_width_px
 from fontgen.glyphs.clean_split import split_lines
 
 Floats = NDArray[np.float64]
 
 DESIGN_SIZE_PX = 256
 """Lengths of settings and measures are in px of a canvas of this size."""
+
+_FLANK = 0.2
+"""Least share of ink along either side of a candidate: where there is less lies a notch, and no gap in a stroke."""
 
 _MIN_DEPTH = 48
 """A dip of the ink below this (of 255) is antialiasing noise rather than a gap."""
@@ -31,6 +34,9 @@ _WHITE = 0.01
 
 _RAIL, _RAIL_WIDTH_PX = 0.6, 1.2
 """From this share of ink beside both continuations on, a gap up to so wide (px) lies along an outline."""
+
+_NEAR_PX = 16
+"""How near (px) to what an earlier pass filled the rest of a gap lies."""
 
 _REACH_PX = 40
 """How far along the normal the ink beside a gap is followed."""
@@ -61,9 +67,13 @@ class Gaps:
     """The candidates of one glyph. Arrays are per candidate unless said otherwise; lengths in image px."""
 
     labels: NDArray[np.int32]
-    """(n, n): 0, or 1 + the candidate that a pixel belongs to."""
+    """(rows, cols): the number of the component that a pixel belongs to, or 0."""
+    numbers: NDArray[np.intp]
+    """The component's number of each candidate."""
     closed: Ink8
-    """(n, n): the grey closing."""
+    """(rows, cols): the grey closing."""
+    scale: float
+    """Pixels a px of the design size."""
     row: Floats
     col: Floats
     """Centres of mass, pixel indices."""
@@ -85,16 +95,19 @@ class Gaps:
         return len(self.row)
 
 
-def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
-    """All candidates no wider than `gap_px` (px at the design size) of an (n, n) uint8 glyph."""
-    scale = ink8.shape[0] / DESIGN_SIZE_PX
+def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = None) -> Gaps:
+    """All candidates no wider than `gap_px` (px at the design size) of (rows, cols) uint8 ink, with ink on both sides.
+
+    `scale` is the canvas over the design size; the ink may be a part of the canvas. With `changed` (rows, cols) bool only gaps near to that are candidates.
+    """
     closed = close(ink8, max(1, ceil(gap_px * scale / 2)))
     dip = closed - ink8
     labels, count = ndimage.label(dip > _MIN_DEPTH, EIGHT)
     count = split_lines(labels, count, dip, scale)
-    rows, cols = np.nonzero(labels)
-    members = labels[rows, cols] - 1
-    weight = dip[rows, cols] / 255.0
+    flat = np.flatnonzero(labels)
+    rows, cols = np.divmod(flat, labels.shape[1])
+    members = labels.ravel()[flat].astype(np.intp) - 1
+    weight = dip.ravel()[flat] / 255.0
 
     def total(values: NDArray[Any]) -> Floats:
         return np.bincount(members, values, count).astype(np.float64)
@@ -119,24 +132,47 @@ def find_gaps(ink8: Ink8, gap_px: float) -> Gaps:
     thirds = np.bincount(members * 3 + third, weight, 3 * count).reshape(count, 3)
     uneven = (thirds.max(axis=1) - thirds.min(axis=1)) / mass * 3
 
+    flanks = _flanks(ink8, _Frames(row, col, axis, length, width, scale))
+    worth = flanks.min(axis=1) >= _FLANK
+    if changed is not None:
+        worth &= np.bincount(members, _near(changed, rows, cols, scale), count) > 0
+    kept = np.flatnonzero(worth)
+    position = np.full(count, -1, np.intp)
+    position[kept] = np.arange(len(kept))
+    members = position[members]
+    mine = members >= 0
+    frames = _Frames(row[kept], col[kept], axis[kept], length[kept], width[kept], scale)
+    stroke_px = stroke_width_px(ink8 >= 128)
     gaps = Gaps(
-        labels, closed, row, col, axis, length, width, np.empty((count, 0)), rows, cols, members, weight,
-        stroke_width_px(ink8 >= 128),
+        labels, kept + 1, closed, scale, frames.row, frames.col, frames.axis, frames.length, frames.width,
+        np.empty((0, len(MEASURES))), rows[mine], cols[mine], members[mine], weight[mine], stroke_px,
     )  # fmt: skip
-    if not count:
-        gaps.measures = np.empty((0, len(MEASURES)))
+    if not len(kept):
         return gaps
-    stroke = max(gaps.stroke_px, 1.0)
-    around = _surroundings(ink8, gaps, dip, scale)
+    stroke = max(stroke_px, 1.0)
+    own = np.column_stack(
+        [length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven]
+    )
+    around = _surroundings(ink8, closed, dip, frames)
     gaps.measures = np.column_stack(
         [
-            *(length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven),
-            *(*around[:3], around[3] * scale / stroke, around[4] * scale / stroke, *around[5:]),
-            np.log(np.maximum(1 - depth, _WHITE)),
-            np.full(count, stroke / scale),
+            *(own[kept], flanks[kept].min(axis=1), flanks[kept].max(axis=1)),
+            *(around[0], around[1] * scale / stroke, around[2] * scale / stroke, *around[3:]),
+            np.log(np.maximum(1 - depth[kept], _WHITE)),
+            np.full(len(kept), stroke / scale),
         ]
     )
     return gaps
+
+
+def _near(changed: Mask, rows: NDArray[np.intp], cols: NDArray[np.intp], scale: float) -> Mask:
+    """Which pixels lie in a block of `_NEAR_PX` that something changed in, or in one beside it."""
+    block = round(_NEAR_PX * scale)
+    blocks = np.zeros([side // block + 1 for side in changed.shape], bool)
+    changed_rows, changed_cols = np.divmod(np.flatnonzero(changed), changed.shape[1])
+    blocks[changed_rows // block, changed_cols // block] = True
+    near: Mask = dilate_square(blocks)[rows // block, cols // block]
+    return near
 
 
 def lies_along_an_outline(gaps: Gaps) -> NDArray[np.bool_]:
@@ -149,74 +185,97 @@ def lies_along_an_outline(gaps: Gaps) -> NDArray[np.bool_]:
     return along
 
 
-def _surroundings(ink8: Ink8, gaps: Gaps, dip: Ink8, scale: float) -> list[Floats]:
-    """What lies beside, beyond the ends, and further along the axis of every candidate."""
-    top = ink8.shape[0] - 1
-    u_row, u_col = gaps.axis[:, 0], gaps.axis[:, 1]
+_SIDES = np.array([1.0, -1.0])
+_PLACES = np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
+_ALONG = np.zeros((1, 1, 1))
 
-    def sample(image: NDArray[Any], along: NDArray[Any], across: NDArray[Any]) -> NDArray[Any]:
-        # (k, ...) offsets in px in each candidate's own frame; nearest pixel
+
+class _Frames:
+    """The candidates' own frames: (k,) centres and sizes in image px, (k, 2) axes."""
+
+    def __init__(self, row: Floats, col: Floats, axis: Floats, length: Floats, width: Floats, scale: float) -> None:
+        self.row, self.col, self.axis, self.length, self.width, self.scale = row, col, axis, length, width, scale
+
+    def sample(self, image: NDArray[Any], along: NDArray[Any], across: NDArray[Any]) -> NDArray[Any]:
+        """(k, ...) values at offsets in px along and across each candidate; nearest pixel, the border's outside."""
         shape = (-1,) + (1,) * (max(along.ndim, across.ndim) - 1)
-        r = gaps.row.reshape(shape) + along * u_row.reshape(shape) + across * u_col.reshape(shape)
-        c = gaps.col.reshape(shape) + along * u_col.reshape(shape) - across * u_row.reshape(shape)
-        values: NDArray[Any] = image[
-            np.clip(np.rint(r), 0, top).astype(np.intp), np.clip(np.rint(c), 0, top).astype(np.intp)
-        ]
+        u_row, u_col = self.axis[:, 0].reshape(shape), self.axis[:, 1].reshape(shape)
+        rows = self.row.reshape(shape) + along * u_row + across * u_col
+        cols = self.col.reshape(shape) + along * u_col - across * u_row
+        for at, size in ((rows, image.shape[0]), (cols, image.shape[1])):
+            np.rint(at, out=at)
+            np.clip(at, 0, size - 1, out=at)
+        rows *= image.shape[1]
+        rows += cols
+        values: NDArray[Any] = image.ravel().take(rows.astype(np.intp))
         return values
 
-    sides = np.array([1.0, -1.0])
-    places = np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
-    along = gaps.length[:, None, None] * places
-    beside = sides[:, None] * (gaps.width[:, None, None] / 2 + 1.5 * scale)
-    flanks = sample(ink8, along, beside).mean(axis=2) / 255
-    far = sample(ink8, along, beside + sides[:, None] * 3 * scale).mean(axis=2) / 255
+    def beside(self) -> Floats:
+        """(k, 2, 1) px across to where the ink on either side is sound."""
+        at: Floats = _SIDES[:, None] * (self.width[:, None, None] / 2 + 1.5 * self.scale)
+        return at
+
+
+def _flanks(ink8: Ink8, frames: _Frames) -> Floats:
+    """(k, 2) share of ink along both sides."""
+    share: Floats = frames.sample(ink8, frames.length[:, None, None] * _PLACES, frames.beside()).mean(axis=2) / 255
+    return share
+
+
+def _surroundings(ink8: Ink8, closed: Ink8, dip: Ink8, frames: _Frames) -> list[Floats]:
+    """What lies beside, beyond the ends, and further along the axis of every candidate."""
+    sides, scale, length, sample = _SIDES, frames.scale, frames.length, frames.sample
+    beside = frames.beside()
+    far = sample(ink8, length[:, None, None] * _PLACES, beside + sides[:, None] * 3 * scale).mean(axis=2) / 255
 
     steps = np.arange(1, _REACH_PX + 1) * scale
     reach = (sides[:, None] * (steps + 0.5 * scale))[None, :, None, :] + (
-        sides[None, :, None, None] * gaps.width[:, None, None, None] / 2
+        sides[None, :, None, None] * frames.width[:, None, None, None] / 2
     )
-    lines = gaps.length[:, None, None, None] * places[None, None, 1:4, None]
+    lines = length[:, None, None, None] * _PLACES[None, None, 1:4, None]
     inked = sample(ink8, lines, reach) >= 128
-    runs = np.median(np.logical_and.accumulate(inked, axis=3).sum(axis=3), axis=2)
+    runs = np.sort(np.logical_and.accumulate(inked, axis=3).sum(axis=3), axis=2)[:, :, 1]
 
-    end = sides * gaps.length[:, None] / 2
+    end = sides * length[:, None] / 2
     beyond = end[:, :, None] + sides[:, None] * np.array([1.0, 2.0, 3.0]) * scale
-    ends = sample(gaps.closed, beyond, np.zeros((1, 1, 1))).mean(axis=2) / 255
+    ends = sample(closed, beyond, _ALONG).mean(axis=2) / 255
     grid = np.arange(-4, 5) * 1.25 * scale
-    disc = sample(
-        gaps.closed, (end[:, :, None] + np.repeat(grid, 9)[None, None]), np.tile(grid, 9)[None, None]
-    ).mean(axis=2) / 255  # fmt: skip
+    disc = sample(closed, (end[:, :, None] + np.repeat(grid, 9)[None, None]), np.tile(grid, 9)[None, None])
+    disc = disc.mean(axis=2) / 255
 
     ahead = end[:, :, None] + sides[:, None] * np.arange(2, _LINE_PX, 1.0) * scale
     lateral = np.array([-1.0, 0.0, 1.0])[None, :, None, None] * scale
     dips = sample(dip, ahead[:, None], lateral).max(axis=1) / 255
-    grounds = sample(gaps.closed, ahead, np.zeros((1, 1, 1))) / 255
+    grounds = sample(closed, ahead, _ALONG) / 255
     line_ink = grounds.sum(axis=(1, 2))
     line_gap = (dips * grounds).sum(axis=(1, 2)) / (line_ink + 3)
-    middle = gaps.length[:, None, None] * np.linspace(-0.45, 0.45, 9)[:, None]
+    middle = length[:, None, None] * np.linspace(-0.45, 0.45, 9)[:, None]
     core = sample(dip, middle, np.array([-0.75, 0.0, 0.75]) * scale).max(axis=2) / 255
     # a counter often lies along a stroke whose edge runs straight on beyond it; a hairline hardly ever does
     on = end[:, :, None] + sides[:, None] * np.arange(2.0, 7.0) * scale
-    open_ = 1 - sample(ink8, on, np.zeros((1, 1, 1))).mean(axis=2) / 255
+    open_ = 1 - sample(ink8, on, _ALONG).mean(axis=2) / 255
     rails = (sample(ink8, on[:, None], beside[:, :, :1, None]).mean(axis=3) / 255 * open_[:, None]).min(axis=2)
     return [
-        flanks.min(axis=1), flanks.max(axis=1), far.min(axis=1), runs.min(axis=1), runs.max(axis=1),
+        far.min(axis=1), runs.min(axis=1), runs.max(axis=1),
         ends.min(axis=1), ends.max(axis=1), disc.min(axis=1), disc.max(axis=1), line_ink / _LINE_PX, line_gap,
         core.mean(axis=1), core.min(axis=1), rails.min(axis=1), rails.max(axis=1),
     ]  # fmt: skip
 
 
-def cells(ink8: Ink8) -> tuple[NDArray[np.float32], int]:
-    """Mean ink (0..1) on a grid of about 128 cells a side, and the pixels a cell."""
-    n = ink8.shape[0]
-    step = max(1, n // _CELLS)
-    side = -(-n // step)
-    padded = np.zeros((side * step, side * step), np.uint8)
-    padded[:n, :n] = ink8
+def cell_px(size_px: int) -> int:
+    """Pixels a cell of a canvas's grid of about 128 cells a side."""
+    return max(1, size_px // _CELLS)
+
+
+def _cells(ink8: Ink8, step: int) -> NDArray[np.float32]:
+    """Mean ink (0..1) of cells of `step` px a side."""
+    height, width = ink8.shape
+    padded = np.zeros((-(-height // step) * step, -(-width // step) * step), np.uint8)
+    padded[:height, :width] = ink8
     rows = sum((padded[offset::step].astype(np.uint32) for offset in range(1, step)), padded[::step].astype(np.uint32))
     total = sum((rows[:, offset::step] for offset in range(1, step)), rows[:, ::step])
     grid: NDArray[np.float32] = total.astype(np.float32) / np.float32(255 * step * step)
-    return grid, step
+    return grid
 
 
 def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> tuple[Floats, NDArray[np.bool_]]:
@@ -227,8 +286,8 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     measure asks whether the source fits better with the gap open (up to 1) or filled (down to -1).
     Also returns (len(chosen),) bool: the source is the same drawing here and has the gap.
     """
-    filled, step = cells(gaps.closed)
-    source, _ = cells(reference8)
+    step = cell_px(round(gaps.scale * DESIGN_SIZE_PX))
+    filled, source = _cells(gaps.closed, step), _cells(reference8, step)
     margin = _WINDOW + _SHIFT
     filled, source = np.pad(filled, margin), np.pad(source, margin)
     centre_r = np.rint(gaps.row[chosen] / step).astype(np.intp) + margin
@@ -238,16 +297,16 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     theirs = source[centre_r[:, None, None] + outer[:, None], centre_c[:, None, None] + outer]
     side = 2 * _SHIFT + 1
     views = np.lib.stride_tricks.sliding_window_view(theirs, (2 * _WINDOW, 2 * _WINDOW), axis=(1, 2))
-    cross = np.einsum("kabij,kij->kab", views, mine, optimize=False)
+    gap = _gap_cells(gaps, chosen, step, centre_r, centre_c)
+    both = np.stack([mine, gap], axis=-1, dtype=np.float32).reshape(len(chosen), -1, 2)
+    cross, cross_gap = np.moveaxis(views.reshape(len(chosen), side * side, -1) @ both, 2, 0)
     power = np.cumsum(np.cumsum(np.pad(theirs**2, ((0, 0), (1, 0), (1, 0))), axis=1), axis=2)
     w = 2 * _WINDOW
     power = power[:, w:, w:] - power[:, :-w, w:] - power[:, w:, :-w] + power[:, :-w, :-w]
     offsets = np.arange(-_SHIFT, _SHIFT + 1)
     away = offsets[:, None] ** 2 + offsets**2
-    misfit = power - 2 * cross + (mine**2).sum(axis=(1, 2))[:, None, None] + 0.1 * away
-    misfit = misfit.reshape(len(chosen), side * side)
-    gap = _gap_cells(gaps, chosen, step, centre_r, centre_c)
-    if_open = misfit + 2 * np.einsum("kabij,kij->kab", views, gap).reshape(misfit.shape)
+    misfit = (power + 0.1 * away).reshape(cross.shape) - 2 * cross + (mine**2).sum(axis=(1, 2))[:, None]
+    if_open = misfit + 2 * cross_gap
     if_open += (gap**2 - 2 * gap * mine).sum(axis=(1, 2))[:, None]
     prefers_gap = (misfit.min(axis=1) - if_open.min(axis=1)) / np.maximum((gap**2).sum(axis=(1, 2)), 1e-6)
     likely = np.exp(-(misfit - misfit.min(axis=1, keepdims=True)) / 4)
@@ -258,10 +317,10 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     which = position[gaps.members]
     keep = which >= 0
     # one sample a cell is enough: the pixels of a cell would only repeat it
-    spots = np.unique(
-        np.column_stack([which[keep], gaps.rows[keep] // step, gaps.cols[keep] // step]), axis=0
-    )  # fmt: skip
-    owner, r, c = spots[:, 0], spots[:, 1] + margin, spots[:, 2] + margin
+    width = source.shape[1]
+    inside = (gaps.rows[keep] // step + margin) * width + gaps.cols[keep] // step + margin
+    owner, place = np.divmod(np.unique(which[keep] * source.size + inside), source.size)
+    r, c = np.divmod(place, width)
     shift_r, shift_c = np.repeat(offsets, side), np.tile(offsets, side)
     values = (source[r[:, None] + shift_r, c[:, None] + shift_c] * likely[owner]).sum(axis=1)
     share = np.bincount(owner, minlength=len(chosen))

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX
 from fontgen.glyphs.clean_morphology import (
     EIGHT,
     Ink8,
@@ -28,6 +27,9 @@ _SOLID = 250
 _RAGGED_SHARE = 0.12
 """Pixels that a 3x3 median flips, per edge pixel. Outlines of real fonts stay below 0.06."""
 
+
+_SOURCE_TOLERANCE_PX = 8.0
+"""How far (px at 256 px) a stroke may lie from the source's and still be the same stroke."""
 
 _CRUMB_PX = 2.0
 """Loose ink nearer than this (px at 256 px) to other ink is left alone."""
@@ -63,36 +65,53 @@ def grey_ink(ink8: Ink8) -> Mask:
 
 
 def specks(
-    ink8: Ink8, stroke_px: float, speck_px: float, near_source: Mask | None
+    ink8: Ink8, stroke_px: float, speck_px: float, scale: float, reference8: Ink8 | None
 ) -> list[tuple[Mask, tuple[slice, slice]]]:
     """Loose ink too small to be a dot of this glyph: (mask within the window, window) of each.
 
     A dot is about as wide as a stroke in both directions; dust is smaller. Where the source has no
-    ink nearby (`near_source`, (n, n) bool) twice that extent counts as dust.
+    ink nearby 1.6 times that extent counts as dust.
     """
-    scale = ink8.shape[0] / DESIGN_SIZE_PX
     labels, count = ndimage.label(ink8 >= 24, EIGHT)
-    found = []
+    found: list[tuple[Mask, tuple[slice, slice]]] = []
+    if count == 1:
+        return found
+    tolerance_px = max(1, round(_SOURCE_TOLERANCE_PX * scale))
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         extent = max(window[0].stop - window[0].start, window[1].stop - window[1].start) - 1
-        if count == 1 or extent > 2 * speck_px * scale + 1:
+        if extent > 2 * speck_px * scale + 1:
             continue
         mask = labels[window] == number
-        foreign = near_source is not None and not near_source[window][mask].any()
-        limit = min(speck_px * scale, 0.6 * stroke_px) * (1.6 if foreign else 1.0)
-        if extent <= limit and not _beside_ink(labels, number, window, max(1, round(_CRUMB_PX * scale))):
+        limit = min(speck_px * scale, 0.6 * stroke_px)
+        if extent > limit and (reference8 is None or extent > 1.6 * limit):
+            continue
+        if extent > limit and _reaches(mask, window, reference8, tolerance_px):
+            continue
+        if not _beside_ink(labels, number, window, max(1, round(_CRUMB_PX * scale))):
             found.append((mask, window))
     return found
 
 
 def _beside_ink(labels: NDArray[np.int32], number: int, window: tuple[slice, slice], reach_px: int) -> bool:
     """Whether a speck lies so near to other ink that it may be the end of a stroke which a brush left broken."""
-    around = tuple(slice(max(side.start - reach_px, 0), side.stop + reach_px) for side in window)
-    other = labels[around[0], around[1]]
+    other = labels[_around(window, reach_px)]
     return bool(((other > 0) & (other != number) & dilate(other == number, reach_px)).any())
 
 
-def smooth_edges(ink8: Ink8) -> Ink8 | None:
+def _reaches(mask: Mask, window: tuple[slice, slice], reference8: Ink8, reach_px: int) -> bool:
+    """Whether the source has ink within that distance of a mask within its window."""
+    grown = dilate(np.pad(mask, reach_px), reach_px)
+    before = [max(reach_px - side.start, 0) for side in window]  # cut off by the border of the image
+    there = reference8[_around(window, reach_px)] >= 128
+    return bool((there & grown[before[0] :, before[1] :][: there.shape[0], : there.shape[1]]).any())
+
+
+def _around(window: tuple[slice, slice], reach_px: int) -> tuple[slice, slice]:
+    rows, cols = (slice(max(side.start - reach_px, 0), side.stop + reach_px) for side in window)
+    return rows, cols
+
+
+def smooth_edges(ink8: Ink8, scale: float) -> Ink8 | None:
     """The image with its edges smoothed, or None when they are no more ragged than outlines are."""
     ink = ink8 >= 128
     edge = dilate_square(ink) & ~erode(ink, 1)
@@ -101,7 +120,6 @@ def smooth_edges(ink8: Ink8) -> Ink8 | None:
     flipped = _majority(ink) != ink
     if np.count_nonzero(flipped) <= _RAGGED_SHARE * np.count_nonzero(edge) / 2:
         return None
-    scale = ink8.shape[0] / DESIGN_SIZE_PX
     if stroke_width_px(ink) < 4 * scale:
         return None  # too thin to tell a ragged stroke from a drawn one
     soft = ndimage.gaussian_filter(ink8.astype(np.float32), max(0.8, 2.0 * scale))

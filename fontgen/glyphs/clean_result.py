@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fontgen.glyphs.clean_morphology import Ink8
@@ -19,6 +19,11 @@ class Defect:
     box: Box
     pixels: int
     confidence: float
+
+    def moved(self, rows: int, cols: int) -> Defect:
+        """The same repair on a canvas of which this one's is the part from (rows, cols) on."""
+        top, left, bottom, right = self.box
+        return replace(self, box=(top + rows, left + cols, bottom + rows, right + cols))
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "box": list(self.box), "px": self.pixels, "confidence": round(self.confidence, 3)}

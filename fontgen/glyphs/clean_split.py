@@ -27,9 +27,7 @@ def split_lines(labels: NDArray[np.int32], count: int, dip: Ink8, scale: float) 
 
     `labels` (n, n) holds 1..count, `dip` the depth of the gap; lengths are px times `scale`.
     """
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        if min(window[0].stop - window[0].start, window[1].stop - window[1].start) < _LONG_PX * scale * 0.6:
-            continue
+    for number, window in _wide_windows(labels, count, _LONG_PX * scale * 0.6):
         for _ in range(_LINES):
             line = _longest_line(labels[window] == number, dip[window], scale)
             if line is None:
@@ -46,6 +44,29 @@ def split_lines(labels: NDArray[np.int32], count: int, dip: Ink8, scale: float) 
     return count
 
 
+def _wide_windows(labels: NDArray[np.int32], count: int, least_px: float) -> list[tuple[int, tuple[slice, slice]]]:
+    """Number and window of the components at least that wide and high."""
+    flat = np.flatnonzero(labels)
+    if not len(flat):
+        return []
+    numbers = labels.ravel()[flat]
+    order = np.argsort(numbers, kind="stable")  # within a component the pixels stay in the order of rows
+    starts = np.searchsorted(numbers[order], np.arange(1, count + 1))
+    rows, cols = np.divmod(flat[order], labels.shape[1])
+    tops, bottoms = rows[starts], rows[np.append(starts[1:], len(rows)) - 1] + 1
+    lefts, rights = np.minimum.reduceat(cols, starts), np.maximum.reduceat(cols, starts) + 1
+    wide = np.flatnonzero(np.minimum(bottoms - tops, rights - lefts) >= least_px)
+    return [(int(i) + 1, (slice(tops[i], bottoms[i]), slice(lefts[i], rights[i]))) for i in wide]
+
+
+def _spread(points: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 2) weighted covariance of (k, 2) centred points, with that of a pixel's own extent."""
+    total = weight.sum()
+    away = points - weight @ points / total
+    scatter: NDArray[np.float64] = (away * weight[:, None]).T @ away / (total - weight @ weight / total) + np.eye(2) / 12
+    return scatter
+
+
 def _longest_line(mask: NDArray[np.bool_], dip: Ink8, scale: float) -> NDArray[np.bool_] | None:
     """(rows, cols) bool: the pixels of the heaviest straight strip, or None when the mask is one strip or none."""
     points = np.argwhere(mask).astype(np.float64)
@@ -53,7 +74,7 @@ def _longest_line(mask: NDArray[np.bool_], dip: Ink8, scale: float) -> NDArray[n
         return None
     weight = dip[mask].astype(np.float64)
     middle = points - points.mean(axis=0)
-    spread = np.linalg.eigvalsh(np.cov(middle.T, aweights=weight) + np.eye(2) / 12)
+    spread = np.linalg.eigvalsh(_spread(middle, weight))
     length, thickness = np.sqrt(12 * spread[1]), np.sqrt(12 * spread[0])
     if thickness <= 1.8 * weight.sum() / 255 / length + 1.5 * scale:
         return None  # straight already
@@ -67,8 +88,9 @@ def _longest_line(mask: NDArray[np.bool_], dip: Ink8, scale: float) -> NDArray[n
     best, at = np.unravel_index(int(strip.argmax()), strip.shape)
     chosen = np.abs(bins[:, best] - at - 1) <= 1
     for _ in range(2):  # the angle is refined by the pixels it gathered
-        centre = np.average(middle[chosen], axis=0, weights=weight[chosen])
-        _, axes = np.linalg.eigh(np.cov((middle[chosen] - centre).T, aweights=weight[chosen]) + np.eye(2) / 12)
+        heavy = weight[chosen]
+        centre = heavy @ middle[chosen] / heavy.sum()
+        _, axes = np.linalg.eigh(_spread(middle[chosen], heavy))
         chosen = np.abs((middle - centre) @ axes[:, 0]) <= (_STRIP_PX / 2 + 0.5) * scale
     along = ((middle - centre) @ axes[:, 1])[chosen]
     share = weight[chosen].sum() / weight.sum()
