@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.repair_damage import damage, is_dense
+from benchmarks.repair_damage import damage, iou, is_dense
+from benchmarks.repair_links import bench_links
 from fontgen.canvas import Canvas
-from fontgen.files import write_json
+from fontgen.files import read_json, write_json
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.calibrate import calibrate, calibration_sample
 from fontgen.glyphs.clean import clean_folder, clean_ink
@@ -46,12 +47,6 @@ GENUINE = {
     "brush": "gkai00mp.ttf", "handwriting": "AoyagiKouzanT.ttf", "pen": "KleeOne-Regular.ttf",
 }  # fmt: skip
 """Files of Debian's fonts-noto-cjk, fonts-arphic-gkai00mp, fonts-aoyagi-kouzan-t and fonts-klee."""
-
-
-def iou(a: Ink8, b: Ink8) -> float:
-    """Intersection over union of the pixels at least half covered."""
-    inked_a, inked_b = a > 127, b > 127
-    return float((inked_a & inked_b).sum() / max((inked_a | inked_b).sum(), 1))
 
 
 def blur_threshold(ink8: Ink8, _: Ink8) -> Ink8:
@@ -136,23 +131,31 @@ def bench_clean(pairs: Pairs, seed: int, glyphs: int) -> Figures:
     """Injected damage, at least `glyphs` damaged glyphs, every method."""
     items = [(i, number) for number in range(-(-glyphs // len(pairs))) for i in range(len(pairs))]
     found = list(parallel_map(_RepairJob(pairs, seed), items))
-    figures: Figures = {"glyphs": len(items)}
+    dense = [one for one, (i, _) in zip(found, items, strict=True) if is_dense(pairs.codepoints[i])]
+    figures: Figures = {"glyphs": len(items), "dense_glyphs": len(dense)}
     print(f"\n{pairs.name}: {len(items)} damaged glyphs ({len(pairs)} characters) at {pairs.canvas.size_px} px")
-    print(f"{'':24}{'repaired':>9}{'dents':>8}{'IoU':>8}{'IoU p5':>8}")
+    print(f"{'':24}{'repaired':>9}{'dents':>8}{'IoU':>8}{'IoU p5':>8} | {'dense: repaired':>16}{'IoU':>8}")
     for name in METHODS:
-        defect, mended, dent, undented, _ = np.sum([one[name] for one in found], axis=0)
-        overlap = [one[name][4] for one in found]
-        figures[name] = {
-            "repaired": mended / defect, "dents_repaired": undented / max(dent, 1),
-            "iou": float(np.mean(overlap)), "iou_p5": float(np.quantile(overlap, 0.05)),
-            "defect_px": int(defect), "dent_px": int(dent),
-        }  # fmt: skip
-        shown = figures[name]
+        figures[name] = shown = _repaired([one[name] for one in found])
         print(
             f"{name:24}{shown['repaired']:9.2%}{shown['dents_repaired']:8.1%}{shown['iou']:8.4f}{shown['iou_p5']:8.4f}",
-            flush=True,
+            end=" | ",
         )
+        if dense:
+            shown["dense"] = part = _repaired([one[name] for one in dense])
+            print(f"{part['repaired']:16.2%}{part['iou']:8.4f}", end="")
+        print(flush=True)
     return figures
+
+
+def _repaired(counts: list[tuple[float, ...]]) -> Figures:
+    defect, mended, dent, undented, _ = np.sum(counts, axis=0)
+    overlap = [one[4] for one in counts]
+    return {
+        "repaired": mended / defect, "dents_repaired": undented / max(dent, 1),
+        "iou": float(np.mean(overlap)), "iou_p5": float(np.quantile(overlap, 0.05)),
+        "defect_px": int(defect), "dent_px": int(dent),
+    }  # fmt: skip
 
 
 class _HarmJob:
@@ -304,7 +307,7 @@ def main() -> None:
     parser.add_argument("--glyphs", type=int, default=2000, help="damaged glyphs a font: characters are taken again")
     parser.add_argument("--size", type=int, default=256, help="canvas, px")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=("clean", "harm", "register", "gate", "speed"))
+    parser.add_argument("--only", nargs="+", choices=("clean", "links", "harm", "register", "gate", "speed"))
     parser.add_argument("--json", type=Path, default=RESULTS, help="JSON file to write")
     options = parser.parse_args()
     figures: Figures = {"size_px": options.size, "seed": options.seed, "source": options.source.name}
@@ -314,6 +317,7 @@ def main() -> None:
 
     parts: dict[str, Callable[[Pairs], Figures]] = {
         "clean": lambda pairs: bench_clean(pairs, options.seed, options.glyphs),
+        "links": lambda pairs: bench_links(pairs, options.seed),
         "register": lambda pairs: bench_register(pairs, options.seed),
         "gate": lambda pairs: bench_gate(pairs, options.seed),
         "speed": lambda pairs: bench_speed(pairs, options.seed),
@@ -326,7 +330,17 @@ def main() -> None:
         for target in genuine_fonts(options.genuine):
             pairs = Pairs(options.source, target, options.count, options.size, options.seed)
             figures.setdefault(pairs.name, {})["harm"] = bench_harm(pairs)
-    write_json(options.json, figures)
+    write_json(options.json, merged(options.json, figures))
+
+
+def merged(path: Path, figures: Figures) -> Figures:
+    """What an earlier run of the same size and seed measured, with these figures in place of its own."""
+    earlier: Figures = read_json(path) if path.exists() else {}
+    if any(earlier.get(name) != figures[name] for name in ("size_px", "seed", "source")):
+        return figures
+    for name, value in figures.items():
+        earlier[name] = {**earlier.get(name, {}), **value} if isinstance(value, dict) else value
+    return earlier
 
 
 def genuine_fonts(chosen: list[Path] | None) -> list[Path]:

@@ -15,6 +15,12 @@ CHANGED = 64
 """A quarter of full ink."""
 
 
+def iou(a: Ink8, b: Ink8) -> float:
+    """Intersection over union of the pixels at least half covered."""
+    inked_a, inked_b = a > 127, b > 127
+    return float((inked_a & inked_b).sum() / max((inked_a | inked_b).sum(), 1))
+
+
 @dataclass(frozen=True)
 class Damaged:
     """A glyph with injected defects, (n, n) each."""

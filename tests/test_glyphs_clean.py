@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from fontgen.canvas import Canvas
 from fontgen.errors import GlyphError, ImageError
@@ -128,11 +129,54 @@ def test_ragged_edges_are_smoothed() -> None:
     assert off[1] < 0.5 * off[0]
 
 
-def test_bridge_that_the_source_lacks_is_cut_on_request() -> None:
-    two = bar(80, 40, 104, 216) | bar(140, 40, 164, 216)
-    bridged = two | bar(104, 120, 140, 123)
-    assert topology(clean(bridged, two).ink8 >= 128) == (1, 0)
-    assert topology(clean(bridged, two, bridges=True).ink8 >= 128) == (2, 0)
+@pytest.mark.parametrize("left", [60, 120, 200])
+def test_bridge_that_the_source_lacks_is_taken_away(left: int) -> None:
+    two = bar(80, 40, 104, 216) | bar(114, 40, 138, 216)
+    bridged = two | bar(104, left, 114, left + 3)
+    result = clean(bridged, two)
+    assert topology(result.ink8 >= 128) == (2, 0)
+    assert np.count_nonzero((result.ink8 >= 128) != (two >= 128)) <= 4
+    (defect,) = result.defects
+    assert defect.kind == "bridge"
+    row0, col0, row1, col1 = defect.box
+    assert row0 <= 105 < 113 <= row1
+    assert col0 <= left < left + 3 <= col1
+    assert topology(clean(bridged, two, bridges=False).ink8 >= 128) == (1, 0)
+
+
+@pytest.mark.parametrize(("width_px", "angle_deg"), [(5, 90), (6, 90), (5, 80), (6, 100)])
+def test_stroke_that_is_severed_where_the_source_is_not_is_joined(width_px: float, angle_deg: float) -> None:
+    whole = bar(60, 40, 72, 216) | bar(60, 120, 200, 134)
+    severed = cut(whole, angle_deg, width_px, row=66, col=80)
+    assert topology(severed >= 128) == (2, 0)
+    result = clean(severed, whole)
+    assert topology(result.ink8 >= 128) == (1, 0)
+    assert np.count_nonzero((result.ink8 >= 128) != (whole >= 128)) <= 0.2 * 12 * width_px
+    assert {defect.kind for defect in result.defects} <= {"cut", "gap"}
+
+
+def test_link_and_gap_that_the_source_has_too_stay() -> None:
+    linked = bar(80, 40, 104, 216) | bar(114, 40, 138, 216) | bar(104, 120, 114, 123)
+    assert clean(linked, linked).ink8 is linked
+    severed = cut(bar(60, 40, 72, 216), 90, 7, row=66, col=80)
+    assert clean(severed, severed).ink8 is severed
+
+
+def test_a_cut_is_left_where_joining_goes_against_the_source() -> None:
+    whole = bar(60, 40, 72, 216)
+    severed = cut(whole, 90, 8, row=66, col=80)
+    apart = whole | bar(150, 40, 170, 100)  # one component more than the severed stroke would leave
+    assert topology(clean(severed, apart).ink8 >= 128) == (2, 0)
+    assert topology(clean(severed).ink8 >= 128) == (2, 0)
+
+
+def test_grey_where_the_source_has_a_counter_is_left() -> None:
+    box = bar(60, 60, 200, 200)
+    box[125:131, 80:180] = 180
+    source = bar(60, 60, 200, 200)
+    source[124:132, 80:180] = 0
+    assert (clean(box, source).ink8[127:129, 90:170] == 180).all()
+    assert (clean(box, bar(60, 60, 200, 200)).ink8[127:129, 90:170] == 255).all()
 
 
 def test_pixels_outside_the_boxes_keep_their_value() -> None:
@@ -233,4 +277,6 @@ def test_morphology_on_known_shapes() -> None:
     gap[:, 100:102] = False
     assert np.array_equal(close(gap, 1), strip)
     assert topology(ring() >= 128) == (1, 1)
+    noise = np.random.default_rng(0).random((40, 40)) < 0.4
+    assert topology(noise) == (ndimage.label(noise, np.ones((3, 3)))[1], ndimage.label(~np.pad(noise, 1))[1] - 1)
     assert dilate(disc(128.5, 128.5, 0.4) >= 128, 4).sum() == 69  # the octagon of radius 4

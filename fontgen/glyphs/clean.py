@@ -13,7 +13,8 @@ from fontgen.errors import GlyphError, ImageError
 from fontgen.glyphs import clean_marks as marks
 from fontgen.glyphs.clean_fill import fill_gap
 from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, cell_px, find_gaps, lies_along_an_outline, source_evidence
-from fontgen.glyphs.clean_morphology import Ink8, Mask, dilate, stroke_width_px, topology
+from fontgen.glyphs.clean_links import LinkKind, mend_links
+from fontgen.glyphs.clean_morphology import Ink8, Mask, stroke_width_px, topology
 from fontgen.glyphs.clean_overlay import write_overlay
 from fontgen.glyphs.clean_result import Box, CleanResult, Defect
 from fontgen.glyphs.clean_settings import CleanSettings, DefectKind
@@ -75,7 +76,7 @@ def _ink_window(ink8: Ink8, reference8: Ink8 | None) -> tuple[slice, slice] | No
     sides = []
     for side in (rows, cols):
         filled = np.flatnonzero(side)
-        sides.append(slice(max(0, filled[0] - margin) // step * step, min(int(filled[-1]) + margin + 1, size_px)))
+        sides.append(slice(max(0, int(filled[0]) - margin) // step * step, min(int(filled[-1]) + margin + 1, size_px)))
     return sides[0], sides[1]
 
 
@@ -87,7 +88,7 @@ def _clean_part(
     defects: list[Defect] = []
     out = ink8
     if settings.levels:
-        out = _clean_levels(out, defects)
+        out = _clean_levels(out, reference8, defects)
     if settings.edges:  # before the rest: the crumbs of a ragged edge are neither dust nor gaps
         smooth = marks.smooth_edges(out, scale)
         if smooth is not None:
@@ -101,8 +102,12 @@ def _clean_part(
         if repaired is out:
             break
         out, changed = repaired, repaired != out
-    if settings.bridges and reference8 is not None:
-        out = _clean_bridges(out, reference8, stroke_px, scale, defects)
+    if reference8 is not None and reference8.any():
+        asked: dict[LinkKind, bool] = {"cut": settings.cuts, "bridge": settings.bridges}
+        kinds = [kind for kind, wanted in asked.items() if wanted]
+        out, repairs = mend_links(out, reference8, kinds, settings.boldness, scale)
+        for kind, changed, confidence in repairs:
+            _record(defects, kind, changed, confidence)
     return out, defects
 
 
@@ -116,8 +121,8 @@ def _record(
         defects.append(Defect(kind, box, int(np.count_nonzero(mask)), confidence))
 
 
-def _clean_levels(ink8: Ink8, defects: list[Defect]) -> Ink8:
-    faint, grey = marks.veil(ink8), marks.grey_ink(ink8)
+def _clean_levels(ink8: Ink8, reference8: Ink8 | None, defects: list[Defect]) -> Ink8:
+    faint, grey = marks.veil(ink8), marks.grey_ink(ink8, reference8)
     if not faint.any() and not grey.any():
         return ink8
     out = ink8
@@ -166,12 +171,12 @@ def _clean_gaps(
     gaps = find_gaps(ink8, settings.gap_px, scale, changed)
     if not len(gaps):
         return ink8
-    odds = log_odds(gaps.measures, guided=False)
+    odds = log_odds(gaps.measures, "gap")
     if reference8 is not None and reference8.any():
         looked = np.flatnonzero(odds > _WORTH_A_LOOK)
         if len(looked):
             evidence, known = source_evidence(gaps, looked, reference8)
-            odds[looked] = log_odds(np.column_stack([gaps.measures[looked], evidence]), guided=True)
+            odds[looked] = log_odds(np.column_stack([gaps.measures[looked], evidence]), "gap guided")
             odds[looked[known]] = -np.inf
     odds[lies_along_an_outline(gaps)] = -np.inf
     chosen = np.flatnonzero(odds > _threshold(odds, settings.boldness))
@@ -228,18 +233,6 @@ def _undo_against_source(
         if (now := distance(trial)) < reached:
             after, boxes, reached = trial, others, now
     return after, boxes
-
-
-def _clean_bridges(ink8: Ink8, reference8: Ink8, stroke_px: float, scale: float, defects: list[Defect]) -> Ink8:
-    near = dilate(reference8 >= 64, max(1, round(2 * scale)))
-    found = marks.bridges(ink8, stroke_px, 6 * scale, near, topology(reference8 >= 128))
-    if not found:
-        return ink8
-    out = ink8.copy()
-    for mask, window in found:
-        _record(defects, "bridge", mask, 0.7, (window[0].start, window[1].start))
-        out[window][mask] = 0
-    return out
 
 
 class _CleanJob:

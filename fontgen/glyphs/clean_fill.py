@@ -14,10 +14,10 @@ from fontgen.glyphs.clean_morphology import Ink8, dilate_square
 _LINE_SLENDERNESS = 2.0
 """From this ratio of length to width on a gap has a direction, and is bridged across it."""
 
-_FLANK_PX = 1.5
+FLANK_PX = 1.5
 """How far (px at the design size) beside a gap's measured width the ink is sound again."""
 
-_REACH_PX = 14.0
+REACH_PX = 14.0
 """How far (px at the design size) beyond a gap's end the edge of a stroke may cross it slantwise."""
 
 _SHORT_PX = 8.0
@@ -38,7 +38,7 @@ def fill_gap(ink8: Ink8, gaps: Gaps, index: int) -> tuple[Ink8, tuple[int, int, 
     out, line_box = ink8, None
     if length >= _LINE_SLENDERNESS * width and thickness <= 1.5 * width + scale:
         line = (float(gaps.row[index]), float(gaps.col[index]), float(gaps.axis[index, 0]), float(gaps.axis[index, 1]))
-        out, line_box = _bridge(ink8, line, length, width / 2 + _FLANK_PX * scale, _REACH_PX * scale)
+        out, line_box = carry_across(ink8, line, length, width / 2 + FLANK_PX * scale, REACH_PX * scale)
         if length >= _SHORT_PX * scale:
             return out, line_box
     mine = gaps.members == index
@@ -58,7 +58,7 @@ def fill_gap(ink8: Ink8, gaps: Gaps, index: int) -> tuple[Ink8, tuple[int, int, 
     return out, box
 
 
-def _bridge(
+def carry_across(
     ink8: Ink8, line: tuple[float, float, float, float], length: float, half: float, reach: float
 ) -> tuple[Ink8, tuple[int, int, int, int]]:
     """Join the ink on both flanks of `line` (centre row, col, unit vector along it), `half` px away from it.

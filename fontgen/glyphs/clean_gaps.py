@@ -26,7 +26,7 @@ DESIGN_SIZE_PX = 256
 _FLANK = 0.2
 """Least share of ink along either side of a candidate: where there is less lies a notch, and no gap in a stroke."""
 
-_MIN_DEPTH = 48
+MIN_DEPTH = 48
 """A dip of the ink below this (of 255) is antialiasing noise rather than a gap."""
 
 _WHITE = 0.01
@@ -90,6 +90,8 @@ class Gaps:
     dips: Floats
     """How much ink (0..1) each of these pixels lacks."""
     stroke_px: float
+    alone: bool = False
+    """`closed` is the ink as it stands: each candidate is weighed by itself, the others open."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -98,13 +100,15 @@ class Gaps:
 def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = None) -> Gaps:
     """All candidates no wider than `gap_px` (px at the design size) of (rows, cols) uint8 ink, with ink on both sides.
 
-    `scale` is the canvas over the design size; the ink may be a part of the canvas. With `changed` (rows, cols) bool only gaps near to that are candidates.
+    `scale` is the canvas over the design size; the ink may be a part of the canvas. With `changed` (rows, cols)
+    only gaps near to that are candidates.
     """
     closed = close(ink8, max(1, ceil(gap_px * scale / 2)))
     dip = closed - ink8
-    labels, count = ndimage.label(dip > _MIN_DEPTH, EIGHT)
-    count = split_lines(labels, count, dip, scale)
-    flat = np.flatnonzero(labels)
+    lacking = dip > MIN_DEPTH
+    labels, count = ndimage.label(lacking, EIGHT)
+    flat = np.flatnonzero(lacking)
+    count = split_lines(labels, flat, count, dip, scale)
     rows, cols = np.divmod(flat, labels.shape[1])
     members = labels.ravel()[flat].astype(np.intp) - 1
     weight = dip.ravel()[flat] / 255.0
@@ -132,8 +136,7 @@ def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = No
     thirds = np.bincount(members * 3 + third, weight, 3 * count).reshape(count, 3)
     uneven = (thirds.max(axis=1) - thirds.min(axis=1)) / mass * 3
 
-    flanks = _flanks(ink8, _Frames(row, col, axis, length, width, scale))
-    worth = flanks.min(axis=1) >= _FLANK
+    worth = Frames(row, col, axis, length, width, scale).flanks(ink8).min(axis=1) >= _FLANK
     if changed is not None:
         worth &= np.bincount(members, _near(changed, rows, cols, scale), count) > 0
     kept = np.flatnonzero(worth)
@@ -141,28 +144,37 @@ def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = No
     position[kept] = np.arange(len(kept))
     members = position[members]
     mine = members >= 0
-    frames = _Frames(row[kept], col[kept], axis[kept], length[kept], width[kept], scale)
+    frames = Frames(row[kept], col[kept], axis[kept], length[kept], width[kept], scale)
     stroke_px = stroke_width_px(ink8 >= 128)
-    gaps = Gaps(
+    own = [value[kept] for value in (mass, depth, thickness, uneven)]
+    return Gaps(
         labels, kept + 1, closed, scale, frames.row, frames.col, frames.axis, frames.length, frames.width,
-        np.empty((0, len(MEASURES))), rows[mine], cols[mine], members[mine], weight[mine], stroke_px,
+        measure(ink8, closed, dip, frames, stroke_px, own), rows[mine], cols[mine], members[mine], weight[mine],
+        stroke_px,
     )  # fmt: skip
-    if not len(kept):
-        return gaps
-    stroke = max(stroke_px, 1.0)
-    own = np.column_stack(
-        [length / scale, width / scale, np.log(mass / scale**2), depth, length / width, thickness / scale, uneven]
-    )
-    around = _surroundings(ink8, closed, dip, frames)
-    gaps.measures = np.column_stack(
+
+
+def measure(
+    ink8: Ink8, closed: Ink8, dip: Ink8 | None, frames: Frames, stroke_px: float, own: list[NDArray[Any]]
+) -> Floats:
+    """(k, len(MEASURES)) of candidates in ink (rows, cols), and their own four measures.
+
+    `dip` is the ink that gaps of the whole image lack; None where that is of no account.
+    """
+    if not len(frames.row):
+        return np.empty((0, len(MEASURES)))
+    scale, stroke = frames.scale, max(stroke_px, 1.0)
+    mass, depth, thickness, uneven = own
+    flanks, around = frames.flanks(ink8), _surroundings(ink8, closed, dip, frames)
+    return np.column_stack(
         [
-            *(own[kept], flanks[kept].min(axis=1), flanks[kept].max(axis=1)),
+            *(frames.length / scale, frames.width / scale, np.log(mass / scale**2), depth),
+            *(frames.length / frames.width, thickness / scale, uneven, flanks.min(axis=1), flanks.max(axis=1)),
             *(around[0], around[1] * scale / stroke, around[2] * scale / stroke, *around[3:]),
-            np.log(np.maximum(1 - depth[kept], _WHITE)),
-            np.full(len(kept), stroke / scale),
+            np.log(np.maximum(1 - depth, _WHITE)),
+            np.full(len(frames.row), stroke / scale),
         ]
     )
-    return gaps
 
 
 def _near(changed: Mask, rows: NDArray[np.intp], cols: NDArray[np.intp], scale: float) -> Mask:
@@ -190,7 +202,7 @@ _PLACES = np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
 _ALONG = np.zeros((1, 1, 1))
 
 
-class _Frames:
+class Frames:
     """The candidates' own frames: (k,) centres and sizes in image px, (k, 2) axes."""
 
     def __init__(self, row: Floats, col: Floats, axis: Floats, length: Floats, width: Floats, scale: float) -> None:
@@ -215,14 +227,13 @@ class _Frames:
         at: Floats = _SIDES[:, None] * (self.width[:, None, None] / 2 + 1.5 * self.scale)
         return at
 
+    def flanks(self, ink8: Ink8) -> Floats:
+        """(k, 2) share of ink along both sides."""
+        share: Floats = self.sample(ink8, self.length[:, None, None] * _PLACES, self.beside()).mean(axis=2) / 255
+        return share
 
-def _flanks(ink8: Ink8, frames: _Frames) -> Floats:
-    """(k, 2) share of ink along both sides."""
-    share: Floats = frames.sample(ink8, frames.length[:, None, None] * _PLACES, frames.beside()).mean(axis=2) / 255
-    return share
 
-
-def _surroundings(ink8: Ink8, closed: Ink8, dip: Ink8, frames: _Frames) -> list[Floats]:
+def _surroundings(ink8: Ink8, closed: Ink8, dip: Ink8 | None, frames: Frames) -> list[Floats]:
     """What lies beside, beyond the ends, and further along the axis of every candidate."""
     sides, scale, length, sample = _SIDES, frames.scale, frames.length, frames.sample
     beside = frames.beside()
@@ -245,12 +256,14 @@ def _surroundings(ink8: Ink8, closed: Ink8, dip: Ink8, frames: _Frames) -> list[
 
     ahead = end[:, :, None] + sides[:, None] * np.arange(2, _LINE_PX, 1.0) * scale
     lateral = np.array([-1.0, 0.0, 1.0])[None, :, None, None] * scale
-    dips = sample(dip, ahead[:, None], lateral).max(axis=1) / 255
     grounds = sample(closed, ahead, _ALONG) / 255
     line_ink = grounds.sum(axis=(1, 2))
-    line_gap = (dips * grounds).sum(axis=(1, 2)) / (line_ink + 3)
-    middle = length[:, None, None] * np.linspace(-0.45, 0.45, 9)[:, None]
-    core = sample(dip, middle, np.array([-0.75, 0.0, 0.75]) * scale).max(axis=2) / 255
+    line_gap, core = np.zeros(len(length)), np.zeros((len(length), 1))
+    if dip is not None:
+        dips = sample(dip, ahead[:, None], lateral).max(axis=1) / 255
+        line_gap = (dips * grounds).sum(axis=(1, 2)) / (line_ink + 3)
+        middle = length[:, None, None] * np.linspace(-0.45, 0.45, 9)[:, None]
+        core = sample(dip, middle, np.array([-0.75, 0.0, 0.75]) * scale).max(axis=2) / 255
     # a counter often lies along a stroke whose edge runs straight on beyond it; a hairline hardly ever does
     on = end[:, :, None] + sides[:, None] * np.arange(2.0, 7.0) * scale
     open_ = 1 - sample(ink8, on, _ALONG).mean(axis=2) / 255
@@ -289,7 +302,8 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     step = cell_px(round(gaps.scale * DESIGN_SIZE_PX))
     filled, source = _cells(gaps.closed, step), _cells(reference8, step)
     margin = _WINDOW + _SHIFT
-    filled, source = np.pad(filled, margin), np.pad(source, margin)
+    # the corner is ground: black where ink and ground have changed places
+    filled, source = (np.pad(grid, margin, constant_values=grid[0, 0]) for grid in (filled, source))
     centre_r = np.rint(gaps.row[chosen] / step).astype(np.intp) + margin
     centre_c = np.rint(gaps.col[chosen] / step).astype(np.intp) + margin
     inner, outer = np.arange(-_WINDOW, _WINDOW), np.arange(-margin, margin)
@@ -298,6 +312,8 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     side = 2 * _SHIFT + 1
     views = np.lib.stride_tricks.sliding_window_view(theirs, (2 * _WINDOW, 2 * _WINDOW), axis=(1, 2))
     gap = _gap_cells(gaps, chosen, step, centre_r, centre_c)
+    if gaps.alone:
+        mine = mine + gap.astype(np.float32)
     both = np.stack([mine, gap], axis=-1, dtype=np.float32).reshape(len(chosen), -1, 2)
     cross, cross_gap = np.moveaxis(views.reshape(len(chosen), side * side, -1) @ both, 2, 0)
     power = np.cumsum(np.cumsum(np.pad(theirs**2, ((0, 0), (1, 0), (1, 0))), axis=1), axis=2)

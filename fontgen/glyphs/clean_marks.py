@@ -1,4 +1,4 @@
-"""Ink where none belongs, and grey where black belongs: veils, dust, grey strokes, ragged edges, bridges."""
+"""Ink where none belongs, and grey where black belongs: veils, dust, grey strokes, ragged edges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from fontgen.glyphs.clean_morphology import (
     dilate,
     dilate_square,
     erode,
-    open_,
     stroke_width_px,
-    topology,
 )
 
 _FAINT = 90
@@ -58,9 +56,14 @@ def without_level(ink8: Ink8, level: int) -> Ink8:
     return out
 
 
-def grey_ink(ink8: Ink8) -> Mask:
-    """(n, n) bool: pixels deep inside strokes that are not fully black."""
+def grey_ink(ink8: Ink8, reference8: Ink8 | None) -> Mask:
+    """(rows, cols) bool: pixels deep inside strokes that are not fully black.
+
+    Grey beside white of the source is left: it may be what a generator made of a narrow counter.
+    """
     grey: Mask = erode(ink8 >= 128, 2) & (ink8 <= _SOLID)
+    if reference8 is not None and grey.any():
+        grey &= erode(reference8 >= 128, 2)
     return grey
 
 
@@ -83,9 +86,9 @@ def specks(
             continue
         mask = labels[window] == number
         limit = min(speck_px * scale, 0.6 * stroke_px)
-        if extent > limit and (reference8 is None or extent > 1.6 * limit):
-            continue
-        if extent > limit and _reaches(mask, window, reference8, tolerance_px):
+        if extent > limit and (
+            reference8 is None or extent > 1.6 * limit or _reaches(mask, window, reference8, tolerance_px)
+        ):
             continue
         if not _beside_ink(labels, number, window, max(1, round(_CRUMB_PX * scale))):
             found.append((mask, window))
@@ -135,33 +138,3 @@ def _majority(ink: Mask) -> Mask:
     columns = padded[:-2] + padded[1:-1] + padded[2:]
     majority: Mask = columns[:, :-2] + columns[:, 1:-1] + columns[:, 2:] >= 5
     return majority
-
-
-def bridges(
-    ink8: Ink8, stroke_px: float, width_px: float, source_near: Mask, source_topology: tuple[int, int]
-) -> list[tuple[NDArray[np.bool_], tuple[slice, slice]]]:
-    """Thin links that the source does not have and whose cut brings the topology nearer to the source's.
-
-    `source_near` is the source's ink grown by a few pixels: a link that leaves it is foreign.
-    """
-    radius = int(min(width_px, 0.35 * stroke_px) / 2)
-    if radius < 1:
-        return []
-    ink = ink8 >= 128
-    thin = ink & ~open_(ink, radius) & ~source_near
-    labels, _ = ndimage.label(dilate_square(thin) & ink & ~open_(ink, radius), EIGHT)
-    found = []
-    before = topology(ink)
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        mask = labels[window] == number
-        cut = ink.copy()
-        cut[window] &= ~mask
-        after = topology(cut)
-        if _distance(after, source_topology) < _distance(before, source_topology):
-            found.append((mask, window))
-            ink, before = cut, after
-    return found
-
-
-def _distance(a: tuple[int, int], b: tuple[int, int]) -> int:
-    return abs(a[0] - b[0]) + abs(a[1] - b[1])

@@ -62,16 +62,17 @@ def open_(array: NDArray[Any], radius_px: int) -> NDArray[Any]:
 
 
 def topology(ink: Mask) -> tuple[int, int]:
-    """(components, holes) of a bool glyph.
-
-    Only the components are labelled. The ink's Euler number, components less holes, is vertices - edges + faces of its
-    pixels taken as closed squares, which touch across corners as components do.
-    """
+    """(components, holes) of a bool glyph; only the components are labelled."""
     components = int(ndimage.label(ink, EIGHT)[1])
+    return components, components - euler_number(ink)
+
+
+def euler_number(ink: Mask) -> int:
+    """Components less holes: vertices - edges + faces of the pixels as closed squares, which touch across corners."""
     wide = np.pad(ink, 1)
     across, down = wide[:, 1:] | wide[:, :-1], wide[1:] | wide[:-1]
-    vertices, edges = across[1:] | across[:-1], np.count_nonzero(across) + np.count_nonzero(down)
-    return components, components - int(np.count_nonzero(vertices) - edges + np.count_nonzero(ink))
+    edges = np.count_nonzero(across) + np.count_nonzero(down)
+    return int(np.count_nonzero(across[1:] | across[:-1]) - edges + np.count_nonzero(ink))
 
 
 def stroke_width_px(ink: Mask) -> float:

@@ -22,12 +22,13 @@ _SMALLEST_SHARE = 0.2
 _LINES = 4
 
 
-def split_lines(labels: NDArray[np.int32], count: int, dip: Ink8, scale: float) -> int:
+def split_lines(labels: NDArray[np.int32], flat: NDArray[np.intp], count: int, dip: Ink8, scale: float) -> int:
     """Relabel, in place, the straight parts of components that spread both ways; returns the new count.
 
-    `labels` (n, n) holds 1..count, `dip` the depth of the gap; lengths are px times `scale`.
+    `labels` (rows, cols) holds 1..count, at the places `flat` of the array laid flat, `dip` the depth of the gap;
+    lengths are px times `scale`.
     """
-    for number, window in _wide_windows(labels, count, _LONG_PX * scale * 0.6):
+    for number, window in _wide_windows(labels, flat, count, _LONG_PX * scale * 0.6):
         for _ in range(_LINES):
             line = _longest_line(labels[window] == number, dip[window], scale)
             if line is None:
@@ -44,9 +45,10 @@ def split_lines(labels: NDArray[np.int32], count: int, dip: Ink8, scale: float) 
     return count
 
 
-def _wide_windows(labels: NDArray[np.int32], count: int, least_px: float) -> list[tuple[int, tuple[slice, slice]]]:
+def _wide_windows(
+    labels: NDArray[np.int32], flat: NDArray[np.intp], count: int, least_px: float
+) -> list[tuple[int, tuple[slice, slice]]]:
     """Number and window of the components at least that wide and high."""
-    flat = np.flatnonzero(labels)
     if not len(flat):
         return []
     numbers = labels.ravel()[flat]
@@ -63,7 +65,8 @@ def _spread(points: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray
     """(2, 2) weighted covariance of (k, 2) centred points, with that of a pixel's own extent."""
     total = weight.sum()
     away = points - weight @ points / total
-    scatter: NDArray[np.float64] = (away * weight[:, None]).T @ away / (total - weight @ weight / total) + np.eye(2) / 12
+    scatter: NDArray[np.float64] = (away * weight[:, None]).T @ away / (total - weight @ weight / total)
+    scatter += np.eye(2) / 12
     return scatter
 
 

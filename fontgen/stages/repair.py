@@ -58,7 +58,7 @@ def _run_clean(build: Build, folder: StageFolder) -> Outcome:
     return Outcome({"glyphs": len(cleaned), "repaired": len(repaired), "repairs": kinds}, ["manifest.json"])
 
 
-CLEAN_VERSION = 2
+CLEAN_VERSION = 3
 """Raised when cleaning makes something else of the same image."""
 
 
