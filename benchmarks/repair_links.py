@@ -148,7 +148,7 @@ class _LinkJob:
             damaged = hurt(truth, np.random.default_rng([self.seed, self.pairs.codepoints[index]]))
             if damaged is None:
                 continue
-            out = clean_ink(damaged.ink8, source, settings=CleanSettings()).ink8
+            out = clean_ink(damaged.ink8, source, settings=CleanSettings(cuts=True)).ink8
             back = (damaged.defect & damaged.repaired(truth, out)).sum() / damaged.defect.sum()
             same = topology(out > 127) == before
             found[name] = (float(back), float(same), iou(truth, damaged.ink8), iou(truth, out))
