@@ -11,7 +11,7 @@ from fontgen.errors import RecipeError
 from fontgen.files import write_json
 from fontgen.recipe import Recipe, save_resolved
 from fontgen.report import Report
-from fontgen.stages import drawing, inputs, outputs, repair, showing, training
+from fontgen.stages import drawing, inputs, outputs, repair, retry, showing, training
 from fontgen.stages.build import Build, Stage
 from fontgen.stages.forecast import forecast
 from fontgen.stages.start import with_start
@@ -25,6 +25,7 @@ STAGES: tuple[Stage, ...] = (
     inputs.SOURCE,
     drawing.STAGE,
     *repair.STAGES,
+    retry.STAGE,
     *outputs.STAGES,
     *showing.STAGES,
 )

@@ -79,11 +79,13 @@ class StageFolder:
         )
 
     def begin(self, *, afresh: bool = False) -> None:
-        """Unfinish the stage; `afresh` also forgets how far earlier runs of it came."""
+        """Unfinish the stage; `afresh` also forgets how far earlier runs of it, or of parts of it, came."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for name in (STAGE, JOURNAL, RUN) if afresh else (STAGE,):
                 (self.path / name).unlink(missing_ok=True)
+            for path in list(self.path.glob(f"*/{JOURNAL}")) if afresh else ():
+                path.unlink()
             remove_partial(self.path.rglob(PARTIAL))
 
     def finish(

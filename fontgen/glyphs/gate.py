@@ -197,6 +197,11 @@ def _model(
         pairs = _read_pairs(*truth, settings.max_pairs)
         if len(pairs) >= MIN_PAIRS:
             return calibrate_gate([s for s, _ in pairs], [t for _, t in pairs], settings.pass_rate, settings.seed)
+    return batch_model(folder, reference, settings)
+
+
+def batch_model(folder: ImageFolder, reference: ImageFolder, settings: GateSettings) -> GateModel:
+    """A gate without genuine pairs: the batch itself sets the scale, or a fixed rule where it is a handful."""
     pairs = _read_pairs(folder, reference, settings.max_pairs)
     if len(pairs) < MIN_PAIRS:
         return fixed_model()

@@ -19,5 +19,8 @@ class GateSettings(Settings):
     outlier_spread: float = Field(default=3.5, gt=0.0)
     """Without genuine pairs: glyphs this many robust standard deviations below the batch's median are suspect."""
 
+    retries: int = Field(default=0, ge=0, le=6)
+    """Draw a suspect again by other means at most so often, and keep what scores best; 0: do not."""
+
     seed: int = 0
     """Seed of the made-up mistakes that the gate is trained on."""

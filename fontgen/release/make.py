@@ -101,6 +101,8 @@ def _reports(build: Build, diff: FontDiff | None, since: str | None) -> dict[str
     found |= {f"checks/{path.name}": path for path in build.folder("check").path.glob("*.json")}
     found.pop("checks/stage.json", None)
     found["checks/gate.json"] = build.folder("gate").path / "gate.json"
+    if build.recipe.gate.retries:
+        found["checks/retries.json"] = build.folder("retry").path / "retries.json"
     contents = {name: path.read_bytes() for name, path in found.items() if path.exists()}
     if diff is not None:
         page = build.workspace.root / "release" / "diff.html"

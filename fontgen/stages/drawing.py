@@ -37,21 +37,20 @@ def _means_key(build: Build, means: Means) -> list[Any]:
     return [means.passes, means.shift_em, file_hash(other) if other else ""]
 
 
-def infer_keys(build: Build, source_keys: Mapping[int, str]) -> dict[int, str]:
-    """Key of each drawn glyph, from that of its source. Reads the checkpoint."""
+def infer_keys(build: Build, source_keys: Mapping[int, str], redone: Mapping[int, Means]) -> dict[int, str]:
+    """Key of each drawn glyph, from that of its source and its means. Reads the checkpoint."""
     shared = fingerprint(file_hash(build.checkpoint()), build.style.weights, build.recipe.infer.passes)
-    redone = build.redo.glyphs
     return {
         c: fingerprint(shared, key, *(_means_key(build, redone[c]) if c in redone else ()))
         for c, key in source_keys.items()
     }
 
 
-def _by_means(build: Build, codepoints: Iterable[int]) -> dict[Means | None, list[int]]:
+def _by_means(redone: Mapping[int, Means], codepoints: Iterable[int]) -> dict[Means | None, list[int]]:
     """Codepoints by how they are drawn: first those as the recipe says, under None."""
     groups: dict[Means | None, list[int]] = {None: []}
     for codepoint in codepoints:
-        means = build.redo.glyphs.get(codepoint)
+        means = redone.get(codepoint)
         groups.setdefault(means.model_copy(update={"attempt": 1}) if means else None, []).append(codepoint)
     return groups
 
@@ -92,34 +91,43 @@ def _run_infer(build: Build, folder: StageFolder) -> Outcome:
     canvas, _ = build.geometry()
     source = ImageFolder.open(build.folder("source").path)
     source_keys = build.folder("source").glyph_keys()
-    keys = infer_keys(build, {c: source_keys[c] for c in source})
-    groups = _by_means(build, stale_images(folder, keys))
-    stale = [codepoint for group in groups.values() for codepoint in group]
+    keys = infer_keys(build, {c: source_keys[c] for c in source}, build.redo.glyphs)
     report = build.reports["infer"] = Report("infer")
-    with build.talk.progress("infer", len(stale)) as update:
+    drawn = draw_stale(build, folder, source, keys, build.redo.glyphs)
+    for codepoint in drawn:
+        report.add_done(codepoint)
+    held_out = _infer_held_out(build, folder.path / "held-out", checkpoint, canvas, _draw_options(build))
+    return Outcome({"glyphs": len(keys), "drawn": len(drawn), "held_out": held_out}, ["manifest.json"])
+
+
+def draw_stale(
+    build: Build, folder: StageFolder, source: ImageFolder, keys: Mapping[int, str], redone: Mapping[int, Means]
+) -> list[int]:
+    """Draw the glyphs of `keys` that are stale into an image folder, by the means of `redone`: their codepoints."""
+    groups = _by_means(redone, stale_images(folder, keys))
+    stale = [codepoint for group in groups.values() for codepoint in group]
+    provenance, done = {"checkpoint": file_hash(build.checkpoint())}, 0
+    with build.talk.progress(folder.name, len(stale)) as update:
         for batch in folder.in_batches(keys, stale):
-            order(build, "infer", codepoints=batch, folder=folder.path)
-            done = len(report.done)
-            for number, _ in enumerate(_draw_share(build, batch, folder.path), 1):
+            means = {c: redone[c] for c in batch if c in redone}
+            order(build, "infer", codepoints=batch, folder=folder.path, redone=means)
+            for number, _ in enumerate(_draw_share(build, batch, folder.path, means), 1):
                 update(done + number * (build.team.size if build.team else 1), "")
             _meet(build)
-            records = {c: dict(source.glyphs[c]) for c in batch}
-            for codepoint in batch:
-                report.add_done(codepoint)
+            done += len(batch)
             with keeping_records(folder.path, keys):
-                write_manifest(folder.path, canvas, records, {"checkpoint": file_hash(checkpoint)})
+                write_manifest(folder.path, source.canvas, {c: dict(source.glyphs[c]) for c in batch}, provenance)
     if not stale:
         with keeping_records(folder.path, keys):
-            write_manifest(folder.path, canvas, {}, {"checkpoint": file_hash(checkpoint)})
-    held_out = _infer_held_out(build, folder.path / "held-out", checkpoint, canvas, _draw_options(build))
-    return Outcome({"glyphs": len(keys), "drawn": len(stale), "held_out": held_out}, ["manifest.json"])
+            write_manifest(folder.path, source.canvas, {}, provenance)
+    return stale
 
 
-def _draw_share(build: Build, codepoints: list[int], folder: Path) -> Iterator[int]:
+def _draw_share(build: Build, codepoints: list[int], folder: Path, redone: Mapping[int, Means]) -> Iterator[int]:
     """Draw this process's glyphs of a batch, as files; a glyph comes out the same whoever draws it."""
     mine = codepoints[build.team.rank :: build.team.size] if build.team else codepoints
     source = ImageFolder.open(build.folder("source").path)
-    yield from written(folder, _draw(build, source, _by_means(build, mine)))
+    yield from written(folder, _draw(build, source, _by_means(redone, mine)))
 
 
 def _meet(build: Build) -> None:
@@ -128,9 +136,9 @@ def _meet(build: Build) -> None:
         build.team.gathered(None)
 
 
-def infer_along(build: Build, *, codepoints: list[int], folder: Path) -> None:
+def infer_along(build: Build, *, codepoints: list[int], folder: Path, redone: Mapping[int, Means]) -> None:
     """Another process's part of `infer`: its share of a batch of glyphs."""
-    for _ in _draw_share(build, codepoints, folder):
+    for _ in _draw_share(build, codepoints, folder, redone):
         pass
     _meet(build)
 

@@ -12,7 +12,7 @@ from fontgen.stages.build import Build
 from fontgen.stages.drawing import infer_keys
 from fontgen.stages.inputs import fates, read_charset, source_keys
 from fontgen.stages.outputs import images_to_trace, trace_settings
-from fontgen.stages.repair import clean_keys
+from fontgen.stages.repair import clean_keys, first_scores
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def forecast(build: Build, running: Container[str], afresh: Container[str] = ())
 
     `running` are the stages that would run, `afresh` those that count nothing of an earlier run. What depends on a
     calibration or a training that is still to come is counted whole. The shift that `register` will measure is
-    taken to be the present one.
+    taken to be the present one; how many suspects there are to retry is known where the gate stands.
     """
     codepoints = fates(build).generate if "charset" in running else read_charset(build)["generate"]
     stale = {
@@ -42,6 +42,9 @@ def forecast(build: Build, running: Container[str], afresh: Container[str] = ())
     counts = {name: GlyphCount(len(found), len(codepoints)) for name, found in stale.items()}
     for name in ("gate", "assemble"):
         counts[name] = GlyphCount(len(codepoints), len(codepoints))
+    if "gate" not in running:
+        doubted = [record for record in first_scores(build).values() if record["suspect"]]
+        counts["retry"] = GlyphCount(len(doubted), len(codepoints))
     return {name: count for name, count in counts.items() if name in running}
 
 
@@ -54,7 +57,7 @@ def _stale(build: Build, running: Container[str], codepoints: list[int]) -> list
         keys, _ = source_keys(build, codepoints)
         found.append(("source", _stale_images(build, "source", keys)))
         if build.recipe.infer.checkpoint or "train" not in running:
-            keys = infer_keys(build, keys)
+            keys = infer_keys(build, keys, build.redo.glyphs)
             found.append(("infer", _stale_images(build, "infer", keys)))
             keys = clean_keys(build, keys)
             cleaned = _stale_images(build, "clean", keys)

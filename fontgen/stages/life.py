@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from fontgen.canvas import Canvas
 from fontgen.errors import CharsetError, codepoint_name
-from fontgen.files import read_json
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.render import render_ink, resample_ink
 from fontgen.glyphs.store import MANIFEST, ImageFolder
@@ -23,6 +22,8 @@ from fontgen.stages import by_hand
 from fontgen.stages.build import Build, font_ref
 from fontgen.stages.inputs import fates
 from fontgen.stages.outputs import font_files
+from fontgen.stages.redoing import scores
+from fontgen.stages.repair import images_after
 
 SIZE_PX = 512
 
@@ -82,9 +83,7 @@ def glyph_life(build: Build, codepoint: int) -> GlyphLife:
         ref = font_ref(build.recipe.truth.font)
         there = codepoint in open_face(ref).cmap
         life.images.append(("truth", render_ink(open_face(ref), codepoint, canvas) if there else None))
-    gate = build.folder("gate").path / "gate.json"
-    if gate.exists():
-        life.facts |= read_json(gate)["scores"].get(name, {})
+    life.facts |= scores(build, [codepoint]).get(codepoint, {})
     if means := build.redo.glyphs.get(codepoint):
         life.facts["redone"] = means.model_dump(mode="json", exclude_defaults=True) | {"attempt": means.attempt}
     return life
@@ -94,7 +93,7 @@ def _image(build: Build, stage: str, codepoint: int) -> tuple[Any, NDArray[np.ui
     root = build.folder(stage).path
     if not (root / MANIFEST).exists():
         return None, None
-    folder = ImageFolder.open(root)
+    folder = ImageFolder.open(root) if stage == "source" else images_after(build, stage)
     present = codepoint in folder.files and folder.files[codepoint].exists()
     return folder, folder.read(codepoint) if present else None
 

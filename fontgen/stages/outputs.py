@@ -28,7 +28,7 @@ from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage
 from fontgen.stages.inputs import read_charset
 from fontgen.stages.provenance import provenance, provenance_file
-from fontgen.stages.repair import put_back, registered_canvas, suspects
+from fontgen.stages.repair import images_after, put_back, registered_canvas, suspects
 from fontgen.workspace import StageFolder
 
 # trace
@@ -56,7 +56,7 @@ def trace_settings(build: Build) -> TraceSettings:
 
 def images_to_trace(build: Build) -> tuple[ImageFolder, set[int]]:
     """The cleaned images on the canvas that takes out the shift, and the codepoints whose image was made by hand."""
-    images = ImageFolder.open(build.folder("clean").path)
+    images = images_after(build, "clean")
     painted = {c: path for c, path in by_hand.painted(build).items() if c in images.files}
     files = images.files | painted
     return replace(images, canvas=registered_canvas(build, images.canvas), files=files), set(painted)
@@ -249,7 +249,7 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
 
 
 STAGES = (
-    Stage("trace", _trace_inputs, _run_trace, after=("clean", "register"), version=TRACER_VERSION),
-    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "charset"), version=4),
+    Stage("trace", _trace_inputs, _run_trace, after=("clean", "register", "retry"), version=TRACER_VERSION),
+    Stage("assemble", _assemble_inputs, _run_assemble, after=("trace", "gate", "retry", "charset"), version=4),
     Stage("check", lambda build: None, _run_check, after=("assemble",), version=2),
 )

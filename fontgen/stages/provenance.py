@@ -19,7 +19,7 @@ from fontgen.zi2zi.header import read_header
 
 _PACKAGES = ("fonttools", "freetype-py", "numpy", "pillow", "scipy", "scikit-image", "torch", "uharfbuzz")
 _FORMAT = "fontgen-provenance"
-_MEASURED_BEFORE = ("charset", "calibrate", "clean", "register", "gate")
+_MEASURED_BEFORE = ("charset", "calibrate", "clean", "register", "gate", "retry")
 """Stages before the assembly whose figures tell of the font rather than of what a run happened to do."""
 _MEASURED = (*_MEASURED_BEFORE, "assemble", "check", "evaluate")
 

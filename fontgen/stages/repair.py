@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from fontgen.canvas import Canvas, Placement
 from fontgen.errors import codepoint_name
 from fontgen.files import read_json, write_json
 from fontgen.glyphs.clean import clean_folder
-from fontgen.glyphs.gate import calibrate_gate, gate_folder
-from fontgen.glyphs.gate_model import MIN_PAIRS
+from fontgen.glyphs.gate import batch_model, calibrate_gate, gate_folder
+from fontgen.glyphs.gate_model import MIN_PAIRS, GateModel
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.register import ShiftEstimate, drifting, estimate_folder, estimate_shift, spread_sample
 from fontgen.glyphs.store import ImageFolder, keeping_records
@@ -35,11 +36,22 @@ def clean_keys(build: Build, infer_keys: Mapping[int, str]) -> dict[int, str]:
 
 def _run_clean(build: Build, folder: StageFolder) -> Outcome:
     images = ImageFolder.open(build.folder("infer").path)
-    source = ImageFolder.open(build.folder("source").path)
     drawn = build.folder("infer").glyph_keys()
-    keys = clean_keys(build, {c: drawn[c] for c in images})
+    build.reports["clean"] = clean_stale(build, folder, images, clean_keys(build, {c: drawn[c] for c in images}))
+    cleaned = ImageFolder.open(folder.path)
+    repaired = {c: record["repairs"] for c, record in cleaned.glyphs.items() if record.get("repairs")}
+    kinds: dict[str, int] = {}
+    for repairs in repaired.values():
+        for repair in repairs:
+            kinds[repair["kind"]] = kinds.get(repair["kind"], 0) + 1
+    return Outcome({"glyphs": len(cleaned), "repaired": len(repaired), "repairs": kinds}, ["manifest.json"])
+
+
+def clean_stale(build: Build, folder: StageFolder, images: ImageFolder, keys: Mapping[int, str]) -> Report:
+    """Repair the glyphs of `keys` that are stale into an image folder."""
+    source = ImageFolder.open(build.folder("source").path)
     stale = stale_images(folder, keys)
-    report = build.reports["clean"] = Report("clean")
+    report = Report("clean")
     for batch in folder.in_batches(keys, stale):
         with keeping_records(folder.path, keys):
             part = clean_folder(images.subset(batch), folder.path, source, settings=build.recipe.clean)
@@ -49,13 +61,7 @@ def _run_clean(build: Build, folder: StageFolder) -> Outcome:
     if not stale:
         with keeping_records(folder.path, keys):
             clean_folder(images.subset(()), folder.path, source, settings=build.recipe.clean)
-    cleaned = ImageFolder.open(folder.path)
-    repaired = {c: record["repairs"] for c, record in cleaned.glyphs.items() if record.get("repairs")}
-    kinds: dict[str, int] = {}
-    for repairs in repaired.values():
-        for repair in repairs:
-            kinds[repair["kind"]] = kinds.get(repair["kind"], 0) + 1
-    return Outcome({"glyphs": len(cleaned), "repaired": len(repaired), "repairs": kinds}, ["manifest.json"])
+    return report
 
 
 CLEAN_VERSION = 3
@@ -140,7 +146,7 @@ def registered_canvas(build: Build, canvas: Canvas) -> Canvas:
 
 
 def _gate_inputs(build: Build) -> Any:
-    return build.recipe.gate.model_dump(mode="json")
+    return build.recipe.gate.model_dump(mode="json", exclude={"retries"})
 
 
 def _run_gate(build: Build, folder: StageFolder) -> Outcome:
@@ -149,25 +155,71 @@ def _run_gate(build: Build, folder: StageFolder) -> Outcome:
     pairs = PairSet.open(build.folder("pairs").path)
     own = np.flatnonzero(pairs.style_index == build.recipe.target.label).tolist()
     chosen = spread_sample(own, settings.max_pairs)
-    model = None
+    images, source = (ImageFolder.open(build.folder(stage).path) for stage in ("clean", "source"))
     if len(chosen) >= MIN_PAIRS:
         model = calibrate_gate(pairs.source[chosen], pairs.target[chosen], settings.pass_rate, settings.seed)
-    images = ImageFolder.open(build.folder("clean").path)
-    report = gate_folder(images, ImageFolder.open(build.folder("source").path), settings=settings, model=model)
+    else:
+        model = batch_model(images, source, settings)
+    write_json(folder.path / _MODEL, model.to_json())
+    report = gate_folder(images, source, settings=settings, model=model)
     build.reports["gate"] = report
     write_json(folder.path / "gate.json", report.to_json())
     for codepoint, why in list(report.suspects.items())[:_NAMED_SUSPECTS]:
         build.talk.line(f"  suspect: {codepoint_name(codepoint)} {chr(codepoint)}: {why}")
-    return Outcome(report.figures, ["gate.json"])
+    return Outcome(report.figures, ["gate.json", _MODEL])
 
 
 _NAMED_SUSPECTS = 10
+_MODEL = "model.json"
+
+
+def gate_model(build: Build) -> GateModel:
+    """The judge that the gate calibrated."""
+    return GateModel.from_json(read_json(build.folder("gate").path / _MODEL))
+
+
+def first_scores(build: Build) -> dict[int, dict[str, Any]]:
+    """Codepoint -> score, suspect and reason, as the gate left them before anything was retried."""
+    return _by_codepoint(read_json(build.folder("gate").path / "gate.json")["scores"])
+
+
+def retried(build: Build) -> dict[int, dict[str, Any]]:
+    """Codepoint -> what the retries came to, for each suspect that was drawn again."""
+    folder = build.folder("retry")
+    if not build.recipe.gate.retries or not folder.manifest:
+        return {}
+    return _by_codepoint(read_json(folder.path / RETRIES)["glyphs"])
+
+
+RETRIES = "retries.json"
+
+
+def _by_codepoint(records: Mapping[str, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {int(name[2:], 16): record for name, record in records.items()}
 
 
 def gate_scores(build: Build) -> dict[int, dict[str, Any]]:
-    """Codepoint -> score, suspect and reason, as the gate left them."""
-    scores = read_json(build.folder("gate").path / "gate.json")["scores"]
-    return {int(name[2:], 16): record for name, record in scores.items()}
+    """Codepoint -> score, suspect and reason of the image that goes on, and how it was retried."""
+    again = {c: {**record["now"], "retried": record["kept"]} for c, record in retried(build).items()}
+    return first_scores(build) | again
+
+
+def images_after(build: Build, stage: str) -> ImageFolder:
+    """The images that `infer` or `clean` left, with the retry that was kept in the place of a suspect."""
+    images = ImageFolder.open(build.folder(stage).path)
+    files, glyphs, folders = dict(images.files), dict(images.glyphs), dict[int, ImageFolder]()
+    for codepoint, record in retried(build).items():
+        if number := record["kept"]["attempt"]:
+            if number not in folders:
+                folders[number] = ImageFolder.open(retry_folder(build, number, stage).path)
+            files[codepoint] = folders[number].files[codepoint]
+            glyphs[codepoint] = folders[number].glyphs[codepoint]
+    return replace(images, files=files, glyphs=glyphs)
+
+
+def retry_folder(build: Build, attempt: int, stage: str) -> StageFolder:
+    """What an attempt at the suspects left of `infer` or `clean`."""
+    return StageFolder(build.folder("retry").path / f"{stage}-{attempt}")
 
 
 def suspects(build: Build) -> dict[int, str]:
@@ -184,5 +236,5 @@ STAGES = (
         after=("clean",),
         version=2,
     ),
-    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs"), version=2),
+    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs"), version=3),
 )

@@ -19,7 +19,7 @@ from fontgen.proof.suspects import suspect_sheet
 from fontgen.stages.build import Build, Outcome, Stage, font_ref
 from fontgen.stages.inputs import read_charset
 from fontgen.stages.outputs import font_files
-from fontgen.stages.repair import gate_scores, suspects
+from fontgen.stages.repair import gate_scores, images_after, suspects
 from fontgen.workspace import StageFolder
 
 # evaluate
@@ -97,11 +97,11 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
 
 def _write_suspects(build: Build, scores: Mapping[int, Mapping[str, Any]], path: Path) -> int:
     doubts = {c: (record["score"], record.get("reason", "")) for c, record in scores.items() if record["suspect"]}
-    folders = [("source", "source"), ("drawn", "infer"), ("repaired", "clean")]
     return suspect_sheet(
         path,
         doubts,
-        [(heading, ImageFolder.open(build.folder(stage).path)) for heading, stage in folders],
+        [("source", ImageFolder.open(build.folder("source").path))]
+        + [(heading, images_after(build, stage)) for heading, stage in (("drawn", "infer"), ("repaired", "clean"))],
         open_face(FontRef.of(font_files(build)[0])),
     )
 
@@ -140,7 +140,7 @@ def sheet_headings(build: Build) -> tuple[str, ...]:
 def sheet_rows(build: Build, count: int) -> Iterator[SheetRow]:
     """About `count` generated characters, evenly spread: source, raw, as in the font, truth."""
     source = ImageFolder.open(build.folder("source").path)
-    raw = ImageFolder.open(build.folder("infer").path)
+    raw = images_after(build, "infer")
     font = open_face(FontRef.of(font_files(build)[0]))
     truth = open_face(font_ref(build.recipe.truth.font)) if build.recipe.truth else None
     canvas = source.canvas.resized(max(256, source.canvas.size_px))
@@ -172,7 +172,7 @@ STAGES = (
         "proof",
         lambda build: build.hashes_of("output."),
         _run_proof,
-        after=("assemble", "gate", "evaluate", "train"),
+        after=("assemble", "gate", "retry", "evaluate", "train"),
         version=2,
     ),
 )
