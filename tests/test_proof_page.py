@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTCollection, TTFont
+from sample_fonts import drawing
 
 from fontgen.errors import FontError
 from fontgen.fonts.face import FontRef, open_face
@@ -95,6 +96,25 @@ def test_the_reference_is_cut_down_to_the_characters_of_the_font(page: Page) -> 
     shared = set(open_face(FontRef.of(TRUTH)).cmap) & set(open_face(FontRef.of(SOURCE)).cmap)
     assert set(reference.getBestCmap()) == shared
     assert len(open_face(FontRef.of(SOURCE)).cmap) > len(shared)
+
+
+def test_packed_references_and_those_of_collections_are_cut_down_too(tmp_path: Path) -> None:
+    packed = TTFont(SOURCE)
+    packed.flavor = "woff2"
+    packed.save(tmp_path / "packed.woff2")
+    collection = TTCollection()
+    collection.fonts = [TTFont(TARGET), TTFont(SOURCE)]
+    collection.save(tmp_path / "both.ttc")
+    references = {"Packed": tmp_path / "packed.woff2", "Second": FontRef.of(tmp_path / "both.ttc", 1)}
+    write_proof(TRUTH, tmp_path / "proof.html", references=references)
+    fonts = Page(tmp_path / "proof.html").fonts()
+    first, second = fonts["Proof Reference 0"], fonts["Proof Reference 1"]
+    whole = TTFont(SOURCE)
+    shared = set(open_face(FontRef.of(TRUTH)).cmap) & set(whole.getBestCmap())
+    for font in (first, second):
+        assert set(font.getBestCmap()) == shared
+        for codepoint in KANJI[::60]:
+            assert drawing(font, font.getBestCmap()[codepoint]) == drawing(whole, whole.getBestCmap()[codepoint])
 
 
 def test_nothing_is_loaded_from_elsewhere(page: Page) -> None:

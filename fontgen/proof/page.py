@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from fontTools.subset import Options, Subsetter
+import uharfbuzz as hb
 from fontTools.ttLib import TTFont, TTLibError
 from fontTools.varLib.instancer import instantiateVariableFont
 
@@ -27,6 +27,8 @@ from fontgen.proof.samples import choose_samples, showpieces, spread
 
 _COVER_CHARACTERS = 8
 _TYPED_CHARACTERS = 24
+_KEPT_FEATURES = ("vert", "vrt2", "kern", "mark", "mkmk", "liga", "ccmp")
+"""Layout features of a reference that the page's settings show."""
 _DIGEST_CANVAS = Canvas(size_px=128)  # fine enough that an edge moved by one unit shows in the greys
 
 
@@ -113,15 +115,15 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
     try:
         data = ref.path.read_bytes()
         font = TTFont(BytesIO(data), fontNumber=ref.face_index, lazy=True, recalcTimestamp=False)
+        names = {key: font["name"].getDebugName(key) if "name" in font else None for key in range(18)}
         whole = "fvar" not in font
         if keep is not None and not keep.issuperset(face.cmap):
             whole = False
-            _subset(font, keep.intersection(face.cmap))
+            font = _subset(font, ref.face_index, data, keep.intersection(face.cmap))
         if "fvar" in font:
             location = dict(ref.location)
             defaults = {axis.axisTag: location.get(axis.axisTag, axis.defaultValue) for axis in font["fvar"].axes}
             font = instantiateVariableFont(font, defaults)
-        names = {key: font["name"].getDebugName(key) if "name" in font else None for key in range(18)}
         as_it_is = font.flavor == "woff2" and whole
         return _Embedded(
             packed=data if as_it_is else _woff(font),
@@ -134,7 +136,7 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None) -> _Embedded:
             copyright=names[0] or "",
             licence=names[13] or "",
         )
-    except (AttributeError, KeyError, OSError, TTLibError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OSError, RuntimeError, TTLibError, TypeError, ValueError) as error:
         raise FontError(f"{ref}: cannot be put into a proof ({error}); run `fontgen check` on it") from error
 
 
@@ -145,16 +147,20 @@ def _woff(font: TTFont) -> bytes:
     return packed.getvalue()
 
 
-def _subset(font: TTFont, codepoints: Iterable[int]) -> None:
-    options = Options(
-        layout_features=["vert", "vrt2", "kern", "mark", "mkmk", "liga", "ccmp"],
-        name_IDs=["*"],
-        hinting=False,
-        notdef_outline=True,
-    )
-    subsetter = Subsetter(options)
-    subsetter.populate(unicodes=codepoints)
-    subsetter.subset(font)
+def _subset(font: TTFont, face_index: int, data: bytes, codepoints: Iterable[int]) -> TTFont:
+    """The font of `data` cut down by HarfBuzz, which takes a fortieth of fontTools' time for CFF outlines."""
+    if font.flavor is not None:
+        plain = BytesIO()
+        font.flavor = None
+        font.save(plain, reorderTables=None)
+        data, face_index = plain.getvalue(), 0
+    wanted = hb.SubsetInput()
+    wanted.unicode_set.update(codepoints)
+    wanted.layout_feature_tag_set.clear()
+    wanted.layout_feature_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in _KEPT_FEATURES)
+    wanted.flags = hb.SubsetFlags.NOTDEF_OUTLINE | hb.SubsetFlags.NO_HINTING
+    cut = wanted.subset(hb.Face(data, face_index)).blob.data
+    return TTFont(BytesIO(cut), lazy=True, recalcTimestamp=False)
 
 
 def _digests(face: Face) -> str:
