@@ -5,7 +5,7 @@ SETUP := setup
 RUN := $(PYTHON) -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-train bench-cuda bench-cuda-quality bench-base-model bench-build release clean
+.PHONY: help setup font test fonts base-model bench bench-render bench-outline bench-repair bench-train bench-cuda bench-cuda-quality bench-base-model bench-build bench-proof release clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -56,6 +56,9 @@ bench-base-model: setup  ## a font started from the base model for 60 s of CPU t
 
 bench-build: setup  ## the seconds of each stage of a build of all of cjk-unified that fonts/noto-sans-tc-bold.ttf has
 	$(RUN) benchmarks.build_big
+
+bench-proof: setup  ## frames of the proof page while it scrolls over all ideographs of fonts/noto-sans-tc-bold.ttf
+	$(RUN) benchmarks.proof_scroll
 
 # What to release: make release RECIPE=my-font.toml VERSION=1.001 CHECKPOINT=my-font.safetensors
 RECIPE := pipelines/demo.toml

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.proof_scroll import browser_path
 from fontgen.marks import read_marks
 from fontgen.proof.page import ProofGlyph, write_proof
 
 FIRST, COUNT = 0x4E00, 20_000
 SHAPES = 40
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 pytestmark = [
     pytest.mark.slow,
     # Playwright's own event loop closes its pipes late
@@ -69,10 +68,8 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    assert found, f"none of {', '.join(BROWSERS)} is installed; `make setup` installs Chromium where it may"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        started = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
 
