@@ -52,7 +52,7 @@ NOT_RUN = {
     "python -m benchmarks.train_cuda --device cpu --size 64 --ngf 8 --batch 2 --steps 2 --rounds 1 --glyphs 8 "
     "--backend aot_eager --json build/tiny.json": "nine processes, one after the other; "
     "tests/test_benchmark_train_cuda.py::test_every_row_of_training_has_its_figures",
-    "make bench-build": "an hour; tests/test_release.py::"
+    "make bench-build": "long; tests/test_release.py::"
     "test_make_release_makes_the_demo_from_a_stored_checkpoint_without_training",
     "make bench-proof": "minutes; tests/test_proof_browser.py::"
     "test_twenty_thousand_glyphs_of_which_only_those_in_sight_exist",
