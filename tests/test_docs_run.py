@@ -64,7 +64,11 @@ NOT_RUN = {
     "fontgen check FONT --fontbakery": "an extra of the package; "
     "tests/test_fonts_check_bakery.py::test_statuses_become_levels",
     "python -m scripts.outline_pictures": "minutes",
+    "make bench-outline": "minutes; tests/test_setup.py::"
+    "test_every_part_of_bench_names_a_module_of_the_benchmarks",
+    "python -m benchmarks.outline_speed FONT --glyphs 21000": "minutes",
     "python -m benchmarks.outline_roundtrip": "minutes",
+    "python -m benchmarks.outline_fonts FILE[#FACE]... --count 40 --seed 2": "minutes, with fonts of many packages",
     "python -m benchmarks.outline_roundtrip FONT... --count N": "minutes",
     "FONTGEN_PYTHON=/path/to/python make setup": "needs a network; "
     "tests/test_setup.py::test_a_chosen_interpreter_is_used_or_refused",
