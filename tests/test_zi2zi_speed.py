@@ -17,9 +17,12 @@ from torch.nn import functional
 
 from fontgen.zi2zi.augment import grown
 from fontgen.zi2zi.data import PairBatches
+from fontgen.zi2zi.generator import Generator
+from fontgen.zi2zi.layout import lay_out
 from fontgen.zi2zi.loss_settings import BalanceSettings, LossSettings
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.norms import InstanceNorm
+from fontgen.zi2zi.passes import Drawing
 from fontgen.zi2zi.settings import TrainSettings
 from fontgen.zi2zi.step import Networks
 from fontgen.zi2zi.trainer import LATEST, METRICS, STATE, train
@@ -157,6 +160,50 @@ def test_instance_norm_is_torchs_in_every_layout_and_type() -> None:
         torch.testing.assert_close(half.float(), functional.instance_norm(x), atol=0.05, rtol=0.02)
     kept = norm(x.to(memory_format=torch.channels_last))
     assert kept.is_contiguous(memory_format=torch.channels_last), "no copy into another layout"
+
+
+def test_instance_norm_in_place_has_torchs_gradients_of_both_orders() -> None:
+    x = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    slope = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(1))
+
+    def penalty(layout: torch.memory_format, normalise: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        given = x.to(memory_format=layout).requires_grad_(True)
+        (first,) = torch.autograd.grad((normalise(given) * slope).sum(), given, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), given)
+        return first.detach(), second
+
+    own = penalty(torch.channels_last, InstanceNorm(4))
+    torchs = penalty(torch.contiguous_format, functional.instance_norm)
+    for one, other in zip(own, torchs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+    assert own[1].abs().max() > 0.1, "a gradient of nothing would agree too"
+
+
+@pytest.mark.parametrize("norm", ["instance", "group", "batch", "none"])
+def test_source_and_target_encoded_together_are_as_encoded_apart(norm: str) -> None:
+    torch.manual_seed(0)
+    network = Generator(NETWORK.model_copy(update={"norm": norm, "dropout": 0.0}), SIZE_PX)
+    source, target = torch.rand(2, 3, 1, SIZE_PX, SIZE_PX) * 2 - 1
+    style = torch.tensor([0, 1, 0])
+    fake, encoding, known = Drawing(network)(source, style, target)
+    expected, own = network.draw(source, style)
+    torch.testing.assert_close(fake, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encoding.deepest_BCHW, own.deepest_BCHW, atol=1e-5, rtol=1e-4)
+    assert known is not None
+    torch.testing.assert_close(known, network.encoder(target).deepest_BCHW, atol=1e-5, rtol=1e-4)
+
+
+def test_small_maps_lie_contiguous_on_a_cpu_and_no_weight_is_lost() -> None:
+    network = Generator(NETWORK, SIZE_PX)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    lay_out(network, CPU)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    widths = [SIZE_PX >> level for level in range(1, NETWORK.num_downs + 1)]
+    assert [down.contiguous for down in network.downs] == [width <= 8 for width in widths]
+    assert {True, False} == {down.contiguous for down in network.downs}
+    for level in (*network.downs, *network.ups):
+        channels_last = level.conv.weight.is_contiguous(memory_format=torch.channels_last)
+        assert level.conv.weight.is_contiguous() if level.contiguous else channels_last
 
 
 def test_compiled_networks_train_to_the_same_weights(pairs: TinyPairs) -> None:

@@ -56,7 +56,8 @@ class Discriminator(nn.Module):
         x_BCHW = torch.cat([source_B1HW, image_B1HW], 1)
         maps = []
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x_BCHW = functional.leaky_relu(norm(conv(x_BCHW)), LEAK)
+            # In place: what it was before is not needed again, and would be a second map to keep.
+            x_BCHW = functional.leaky_relu(norm(conv(x_BCHW)), LEAK, inplace=True)
             maps.append(x_BCHW)
         flat_BN = self.map(x_BCHW).flatten(1)
         return Verdict(self.truth(flat_BN), self.style(flat_BN), maps)

@@ -6,6 +6,7 @@ Shapes: B batch, C channels, H rows, W columns. Images are (B, 1, size, size) in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -44,14 +45,17 @@ class Down(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=norm_wants_bias(norm))
         self.norm = make_norm(norm, outputs)
         self.attention = attention
+        self.contiguous = False
+        """Whether maps are laid out so before the convolution (fontgen.zi2zi.layout)."""
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        x_BCHW = self.norm(self.conv(x_BCHW))
+        x_BCHW = self.norm(self.conv(x_BCHW.contiguous() if self.contiguous else x_BCHW))
         return x_BCHW if self.attention is None else self.attention(x_BCHW)
 
 
 class Up(nn.Module):
-    """One level up: ReLU, a convolution that doubles the map, norm, dropout, attention."""
+    """One level up: (ReLU,) a convolution that doubles the map, norm, dropout, attention. The activation is the
+    caller's."""
 
     def __init__(
         self, inputs: int, outputs: int, *, upsampling: str, norm: str, dropout: float, attention: nn.Module | None
@@ -61,9 +65,11 @@ class Up(nn.Module):
         self.norm = make_norm(norm, outputs)
         self.dropout = nn.Dropout(dropout)
         self.attention = attention
+        self.contiguous = False
+        """As in `Down`."""
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        x_BCHW = self.dropout(self.norm(self.conv(functional.relu(x_BCHW))))
+        x_BCHW = self.dropout(self.norm(self.conv(x_BCHW.contiguous() if self.contiguous else x_BCHW)))
         return x_BCHW if self.attention is None else self.attention(x_BCHW)
 
 
@@ -123,6 +129,14 @@ class Generator(nn.Module):
         through: Tensor = level(x_BCHW)
         return through
 
+    def levels_up_to(self, width_px: int) -> Iterator[tuple[Down, Up]]:
+        """The levels whose inner map is at most so wide, outermost first."""
+        for number, (down, up) in enumerate(zip(self.downs, self.ups, strict=True), 1):
+            if self.size_px >> number <= width_px:
+                assert isinstance(down, Down)
+                assert isinstance(up, Up)
+                yield down, up
+
     def freeze_encoder(self) -> None:
         """Keep the encoder as it is: no gradient, and no statistics of a normalisation move."""
         self.downs.requires_grad_(False).eval()
@@ -143,12 +157,16 @@ class Generator(nn.Module):
         style_BEHW = style_BE[:, :, None, None].expand(-1, -1, *deepest_BCHW.shape[2:])
         x_BCHW = torch.cat([style_BEHW.to(deepest_BCHW.dtype), deepest_BCHW], 1)
         for level in range(len(self.ups) - 1, 0, -1):
-            x_BCHW = self.joins[level - 1](self._through(self.ups[level], x_BCHW), encoding.skips[level - 1])
-        change_BCHW = self._through(self.ups[0], x_BCHW)
+            x_BCHW = self.joins[level - 1](self._up(level, x_BCHW), encoding.skips[level - 1])
+        change_BCHW = self._up(0, x_BCHW)
         if self.settings.source_residual:
             change_BCHW = change_BCHW + self.settings.source_residual * source_B1HW
         image_BCHW = torch.tanh(change_BCHW)
         return image_BCHW if self.settings.image_channels == 1 else image_BCHW.mean(1, keepdim=True)
+
+    def _up(self, level: int, x_BCHW: Tensor) -> Tensor:
+        # In place, as in the encoder.
+        return self._through(self.ups[level], functional.relu(x_BCHW, inplace=True))
 
     def draw(self, source_B1HW: Tensor, style_index_B: Tensor) -> tuple[Tensor, Encoding]:
         """The image and the encoding it was drawn from."""

@@ -16,6 +16,7 @@ from fontgen.zi2zi.checkpoint import load_generator
 from fontgen.zi2zi.data import to_ink8, to_network
 from fontgen.zi2zi.device import repeatable, resolve_device, sent
 from fontgen.zi2zi.generator import Generator
+from fontgen.zi2zi.layout import lay_out
 from fontgen.zi2zi.styles import StyleMix, parse_style
 
 _DIRECTIONS = ((0, 0), (1, 1), (-1, -1), (1, -1), (-1, 1), (1, 0), (-1, 0), (0, 1), (0, -1))
@@ -43,7 +44,7 @@ def infer_images(
     where = resolve_device(device)
     generator, header = load_generator(checkpoint, where)
     mix = style if isinstance(style, StyleMix) else parse_style(str(style), header.styles)
-    generator = generator.to(memory_format=torch.channels_last)
+    lay_out(generator, where)
     iterator = iter(items)
     before: tuple[list[int], Tensor] = [], torch.empty(0)
     while batch := list(islice(iterator, batch_size)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from fontgen.zi2zi.discriminator import Discriminator, Verdict
@@ -23,9 +24,17 @@ class Drawing(nn.Module):
     def forward(
         self, source_B1HW: Tensor, style_index_B: Tensor, target_B1HW: Tensor | None
     ) -> tuple[Tensor, Encoding, Tensor | None]:
-        fake_B1HW, encoding = self.generator.draw(source_B1HW, style_index_B)
-        known = None if target_B1HW is None else self.generator.encoder(target_B1HW).deepest_BCHW
-        return fake_B1HW, encoding, known
+        generator = self.generator
+        if target_B1HW is None:
+            return *generator.draw(source_B1HW, style_index_B), None
+        if generator.settings.norm == "batch" or generator.checkpoint_activations:
+            # Statistics would be those of sources and targets together, or a level's maps take twice the memory.
+            return *generator.draw(source_B1HW, style_index_B), generator.encoder(target_B1HW).deepest_BCHW
+        # In one pass: the deepest weights outweigh their maps, and are read, and their gradients written, once.
+        both, count = generator.encoder(torch.cat([source_B1HW, target_B1HW])), len(source_B1HW)
+        encoding = Encoding([skip[:count] for skip in both.skips], both.deepest_BCHW[:count])
+        fake_B1HW = generator.decoder(encoding, generator.embedding(style_index_B), source_B1HW)
+        return fake_B1HW, encoding, both.deepest_BCHW[count:]
 
 
 class Judging(nn.Module):

@@ -51,7 +51,7 @@ class TrainSettings(Settings):
     """bf16: autocast, several times as fast where the hardware has it; fp16: the same with a loss scale, for
     GPUs without bf16."""
     channels_last: bool = True
-    """Memory layout; faster on nearly every machine."""
+    """Memory layout; faster on nearly every machine. On a CPU the levels of the smallest maps stay contiguous."""
     fused: bool = True
     """Each optimizer updates all weights in one kernel."""
     compile: Literal["off", "inductor", "aot_eager"] = "off"

@@ -21,6 +21,7 @@ from fontgen.zi2zi.data import Batch
 from fontgen.zi2zi.discriminator import Discriminator, Verdict
 from fontgen.zi2zi.distributed import ALONE, Team
 from fontgen.zi2zi.generator import Generator
+from fontgen.zi2zi.layout import lay_out
 from fontgen.zi2zi.network_settings import NetworkSettings
 from fontgen.zi2zi.objective import Objective, Parts, noisy
 from fontgen.zi2zi.passes import Drawing, Judging, compiled
@@ -45,10 +46,12 @@ class Networks:
         self.settings = settings
         self.device = device
         self.team = team
-        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         generator = Generator(network, size_px, checkpoint_activations=settings.checkpoint_activations)
-        self.generator = generator.to(device).to(memory_format=layout)
-        self.discriminator = Discriminator(network, size_px).to(device).to(memory_format=layout)
+        self.generator = generator.to(device)
+        self.discriminator = Discriminator(network, size_px).to(device)
+        if settings.channels_last:
+            lay_out(self.generator, device)
+            lay_out(self.discriminator, device)
         if settings.freeze_encoder:
             self.generator.freeze_encoder()
         self.mean = copy.deepcopy(self.generator).eval().requires_grad_(False)
