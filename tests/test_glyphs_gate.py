@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.gate import GateReport, calibrate_gate, gate_folder, score
 from fontgen.glyphs.gate_features import sketch
-from fontgen.glyphs.gate_local import LocalJudge, fit_local, make_lessons
-from fontgen.glyphs.gate_model import GateModel, make_mistakes
+from fontgen.glyphs.gate_model import GateModel
+from fontgen.glyphs.gate_net import INPUTS, LAYERS, _looks, _weights, evidence
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
@@ -74,29 +75,45 @@ def test_model_survives_json_and_is_the_same_every_time(pairs: tuple, model: Gat
     assert twin.to_json() == model.to_json()
 
 
-def test_a_judge_that_goes_on_from_another_learns_what_the_other_lacked(pairs: tuple) -> None:
+def test_the_network_sees_where_a_component_is_gone(pairs: tuple) -> None:
     _, sources, targets = pairs
+    rose, near = [], []
+    for source, target in zip(sources[::5], targets[::5], strict=True):
+        labels, count = ndimage.label(target >= 128, np.ones((3, 3)))
+        area = np.bincount(labels.ravel())[1:]
+        if count < 2 or area.min() < 0.05 * area.sum():
+            continue
+        gone = labels == 1 + int(area.argmin())
+        before, after = (
+            evidence(sketch(source).fine, sketch(image).fine)
+            for image in (target, np.where(gone, 0, target).astype(np.uint8))
+        )
+        assert before.shape == (2, 32, 32)
+        rose.append(after[0].max() > before[0].max())
+        row, col = np.unravel_index((after[0] - before[0]).argmax(), (32, 32))
+        near.append(ndimage.binary_dilation(gone, iterations=6)[row * 3 + 1, col * 3 + 1])
+    assert len(rose) >= 10
+    assert np.mean(rose) > 0.95
+    assert np.mean(near) > 0.9
+
+
+def test_the_networks_evidence_is_that_of_a_convolution() -> None:
+    """Against a direct sum over the kernel at one place, beyond the border no ink."""
     rng = np.random.default_rng(0)
-    s, t = ([sketch(image) for image in part[:60]] for part in (sources, targets))
-    made = make_mistakes(t, targets[:60], rng)
-    lessons = make_lessons(s, t, made, rng)
-
-    def loss(judge: LocalJudge) -> float:
-        hidden = np.maximum(lessons.looks @ judge.into[:-1] + judge.into[-1], 0)
-        odds = hidden @ judge.out[:-1] + judge.out[-1]
-        return float((np.logaddexp(0, odds) - lessons.truth * odds).mean())
-
-    half = np.arange(60) % 2 == 0
-    first = fit_local(lessons, half, rng)
-    before = first.into.copy()
-    second = fit_local(lessons, np.ones(60, bool), rng, first)
-    assert loss(second) < 0.9 * loss(first)
-    assert np.array_equal(first.into, before)
-    # the source's side and the image's come to what the neighbourhoods of both give
-    odds = second.log_odds(second.source_side(s[3]), t[3])
-    assert odds.shape == (2, 32, 32)
-    changed = second.log_odds(second.source_side(s[3]), t[4])
-    assert odds.max() < changed.max()
+    source, image = rng.random((2, 16, 16))
+    x = np.stack([source, image], axis=2)
+    side, stride, dilation, outputs = LAYERS[0]
+    looks = _looks(x.astype(np.float32), side, stride, dilation)
+    weight, bias = _weights()[0]
+    assert weight.shape == (side * side * INPUTS, outputs)
+    place = np.zeros(outputs)
+    for k in range(side * side):
+        row, col = 2 * 0 + k // side - 2, 2 * 3 + k % side - 2
+        if 0 <= row < 16 and 0 <= col < 16:
+            place += x[row, col] @ weight[2 * k : 2 * k + 2]
+    assert np.allclose(looks[0, 3] @ weight, place, atol=1e-5)
+    assert evidence(source, image).shape == (2, 8, 8)
+    assert bias.shape == (outputs,)
 
 
 def test_too_few_pairs_are_refused(pairs: tuple) -> None:

@@ -74,12 +74,19 @@ def _pooling(size_px: int, cells: int, sigma_cells: float) -> NDArray[np.float32
     return normalised
 
 
+def mean_ink(ink8: Ink8) -> NDArray[np.float32]:
+    """(n, n) uint8 -> (FINE, FINE) mean ink, 0..1."""
+    pool = _pooling(ink8.shape[0], FINE, 0.0)
+    grid: NDArray[np.float32] = pool @ (ink8 * np.float32(1 / 255)) @ pool.T
+    return grid
+
+
 def sketch(ink8: Ink8) -> Sketch:
     """Look at one (n, n) uint8 image."""
     n = ink8.shape[0]
     ink = ink8 * np.float32(1 / 255)
-    fine_pool, coarse_pool = _pooling(n, FINE, 0.0), _pooling(n, COARSE, 0.6)
-    fine = (fine_pool @ ink @ fine_pool.T).astype(np.float64)
+    coarse_pool = _pooling(n, COARSE, 0.6)
+    fine = mean_ink(ink8).astype(np.float64)
     coarse = (coarse_pool @ ink @ coarse_pool.T).astype(np.float64)
     skeleton = skeletonize(fine > 0.4)
     solid = ink8 >= 128

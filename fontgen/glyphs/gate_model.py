@@ -14,7 +14,7 @@ from fontgen.errors import ImageError
 from fontgen.glyphs import gate_features as features
 from fontgen.glyphs.clean_morphology import EIGHT, dilate_square
 from fontgen.glyphs.gate_features import Floats, Ink8, Sketch
-from fontgen.glyphs.gate_local import LOCAL_NAMES, LocalJudge, Made, fit_local, local_measures, make_lessons
+from fontgen.glyphs.gate_net import LOCAL_NAMES, evidence, local_measures
 
 NAMES = (*features.NAMES, *LOCAL_NAMES)
 """All measures of a glyph, in order."""
@@ -26,6 +26,9 @@ _CLIP = 8.0
 """Standardised measures are clipped here: beyond it all are equally impossible."""
 
 _RIDGE = 2e-3
+_PARTS = 6
+"""Parts of the pairs, each judged by what the others taught: with few, the threshold is that of a lesser judge."""
+
 _ERASED_A_GLYPH = 2
 _SMALLEST_PART = 0.015
 """A component with less of the ink than this is not erased as a made-up mistake: it may be dust."""
@@ -38,12 +41,20 @@ _MISTAKES = (("wrong", 0.1), ("alike", 0.4), ("erased", 0.35), ("added", 0.15))
 
 
 @dataclass(frozen=True)
+class Made:
+    """A made-up mistake: its kind, the pair it was made from, and the mistaken image."""
+
+    kind: str
+    pair: int
+    image: Sketch
+
+
+@dataclass(frozen=True)
 class GateModel:
     """All that scoring needs; JSON-serialisable."""
 
     kernel: Floats
     noise: Floats
-    judge: LocalJudge
     centre: Floats
     spread: Floats
     """Of the measures over genuine pairs."""
@@ -60,7 +71,7 @@ class GateModel:
     def to_json(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name).tolist() for name in ("kernel", "noise", "centre", "spread", "weights")}
         return {
-            **arrays, "judge": self.judge.to_json(),
+            **arrays,
             "threshold": self.threshold, "pass_rate": self.pass_rate, "num_pairs": self.num_pairs,
             "basis": self.basis, "figures": dict(self.figures),
         }  # fmt: skip
@@ -68,18 +79,22 @@ class GateModel:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GateModel:
         arrays = {name: np.array(data[name]) for name in ("kernel", "noise", "centre", "spread", "weights")}
-        return cls(**{**data, **arrays, "judge": LocalJudge.from_json(data["judge"])})
+        return cls(**{**data, **arrays})
 
     def measures(self, source: Sketch, image: Sketch) -> tuple[Floats, NDArray[np.float32]]:
         """(len(NAMES),) measures, and the (2, COARSE, COARSE) log odds that ink is gone or put in."""
-        where = self.judge.log_odds(self.judge.source_side(source), image)
-        whole = features.compare(source, image, self.kernel, self.noise)
-        return np.concatenate([whole, local_measures(where)]), where
+        return measure(source, image, self.kernel, self.noise)
 
     def log_odds(self, measures: Floats) -> Floats:
         """(k, len(NAMES)) -> (k,): how much more like a genuine glyph than like a mistake."""
         odds: Floats = _terms((measures - self.centre) / self.spread) @ self.weights
         return odds
+
+
+def measure(source: Sketch, image: Sketch, kernel: Floats, noise: Floats) -> tuple[Floats, NDArray[np.float32]]:
+    """What `GateModel.measures` returns, for a style's kernel and noise."""
+    where = evidence(source.fine, image.fine)
+    return np.concatenate([features.compare(source, image, kernel, noise), local_measures(where)]), where
 
 
 def _terms(z: Floats) -> Floats:
@@ -106,14 +121,9 @@ def fit_gate(
     owner = np.array([mistake.pair for mistake in made], dtype=np.intp)
     kind = np.array([mistake.kind for mistake in made])
     images = [*((i, image) for i, image in enumerate(targets)), *((m.pair, m.image) for m in made)]
-    whole = np.array([features.compare(sources[i], image, kernel, noise) for i, image in images])
-    # what a judge says of pairs that it was taught on is worth nothing: each half is seen by the other's judge
-    fold = rng.permutation(len(source)) % 2
-    lessons = make_lessons(sources, targets, made, rng)
-    judges = [fit_local(lessons, fold != number, rng) for number in (0, 1)]
-    sides = [judges[number].source_side(source) for number, source in zip(fold, sources, strict=True)]
-    local = np.array([local_measures(judges[fold[i]].log_odds(sides[i], image)) for i, image in images])
-    measures = np.column_stack([whole, local])
+    measures = np.array([measure(sources[i], image, kernel, noise)[0] for i, image in images])
+    # what a judge says of pairs that it was taught on is worth nothing: each part is judged by what the others taught
+    fold = rng.permutation(len(source)) % _PARTS
     genuine, mistaken = measures[: len(source)], measures[len(source) :]
     centre = np.median(genuine, axis=0)
     spread = np.maximum(genuine.std(axis=0), 1e-3)
@@ -123,7 +133,7 @@ def fit_gate(
 
     held_out = np.empty(len(source))
     caught: dict[str, list[Floats]] = {name: [] for name, _ in _MISTAKES}
-    for number in (0, 1):
+    for number in range(_PARTS):
         weights = _fit_weights(
             standard(genuine[fold != number]),
             {name: standard(mistaken[(kind == name) & (fold[owner] != number)]) for name in caught},
@@ -132,7 +142,6 @@ def fit_gate(
         for name in caught:
             caught[name].append(standard(mistaken[(kind == name) & (fold[owner] == number)]) @ weights)
     drawn = {name: standard(mistaken[kind == name]) for name in caught}
-    trusted = np.ones(len(source), bool)
     if outlier_spread is None:
         weights = _fit_weights(standard(genuine), drawn)
         threshold = float(np.quantile(held_out, 1 - pass_rate))
@@ -143,14 +152,13 @@ def fit_gate(
         odds = standard(genuine) @ weights
         middle = np.median(odds)
         threshold = float(middle - outlier_spread * 1.4826 * np.median(np.abs(odds - middle)))
-    judge = fit_local(lessons, trusted, rng, judges[1])
     figures = {
         name: round(float((np.concatenate(caught_odds) < threshold).mean()), 4)
         for name, caught_odds in caught.items()
         if sum(map(len, caught_odds))
     }
     return GateModel(
-        kernel, noise, judge, centre, spread, weights, threshold, pass_rate, len(source),
+        kernel, noise, centre, spread, weights, threshold, pass_rate, len(source),
         "genuine pairs" if outlier_spread is None else "the batch itself", figures,
     )  # fmt: skip
 
@@ -171,7 +179,7 @@ def fixed_model() -> GateModel:
     weights[NAMES.index("missing_mean")] = -1.0
     weights[NAMES.index("extra_mean")] = -1.0
     return GateModel(
-        kernel, np.array([0.02, 0.2, 0.05]), LocalJudge.blank(), np.zeros(count), np.ones(count), weights,
+        kernel, np.array([0.02, 0.2, 0.05]), np.zeros(count), np.ones(count), weights,
         -6.6, 0.97, 0, "fixed rule", {},
     )  # fmt: skip
 
