@@ -74,6 +74,30 @@ def _reuse_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_REUSED_BYTES)
 
 
+def _start_server() -> None:
+    """Start the server that workers are forked from, unless it runs, where matrix products take one thread.
+
+    There is a worker for every core already: on two cores, threads that wait for each other cost the gate's workers
+    half of their time.
+    """
+    from multiprocessing import forkserver  # there is none on Windows
+
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""What the libraries behind numpy read once, when they are loaded."""
+
+
 def _run_chunk(items: list[Any]) -> list[Any]:
     return [_work(item) for item in items]
 
@@ -101,6 +125,8 @@ def parallel_map(
     everything = chain(first, iterator)
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     context.set_forkserver_preload(_PRELOADED)
+    if sys.platform != "win32":
+        _start_server()
     executor = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(function,))
     try:
         waiting: deque[Future[list[Result]]] = deque()
