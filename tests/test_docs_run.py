@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from docs_pages import PAGES, ROOT, shown_commands
 from fontTools.ttLib import TTFont
 from PIL import ImageDraw
-from tiny_build import tiny_checkpoint
+from tiny_build import RECIPE, tiny_checkpoint
 from zi2zi_pytorch import UNet, trained
 
 from fontgen.cli import main
@@ -118,26 +118,9 @@ IN_PLACE_OF = {
 """The last are sets to build, of which the small fonts have this much."""
 DIR_AFTER = {"-o": "made", "--reference": "source", "--truth": "genuine"}
 """What `DIR` stands for after an option; elsewhere it is `drawn`."""
-SMALLER = """\
-[canvas]
-size_px = 64
-[pairs]
-limit = 24
-held_out = 4
-[network]
-ngf = 4
-ndf = 4
-max_channels = 8
-embedding_num = 3
-embedding_dim = 4
-num_downs = 3
-skip = "concat"
-source_residual = 1.0
-attention = []
-[train]
-steps = 2
-batch_size = 4
-"""
+SMALLER = RECIPE[RECIPE.index("[canvas]") : RECIPE.index("[font.names]")].replace(
+    "embedding_num = 1", "embedding_num = 3\nattention = []"
+)
 """Added to the recipe that `fontgen init` writes: its preset trains for minutes."""
 DEMO_SMALLER = {"steps = 450": "steps = 2"}
 SHARED = kanji_of(ZEN)[::33][:24]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from tiny_build import EVERYTHING, NEW, SHARED, Project, make_project, ran, tiny_checkpoint
+from tiny_build import EVERYTHING, NEW, SHARED, Project, built_with_checkpoint, make_project, ran
 
 from fontgen.charset import parse_charset
 from fontgen.cli import main
@@ -25,13 +25,9 @@ NAMES = [f"U+{codepoint:04X}" for codepoint in NEW]
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = make_project(tmp_path_factory.mktemp("built") / "project")
-    tiny_checkpoint(project.root / "tiny.safetensors")
-    with project.recipe.open("a") as file:
-        file.write('\n[infer]\ncheckpoint = "tiny.safetensors"\n[output]\noverrides = "overrides"\n')
-    (project.root / "overrides").mkdir()
-    assert project.run().exit_code == 0
-    return project
+    root = tmp_path_factory.mktemp("built") / "project"
+    (root / "overrides").mkdir(parents=True)
+    return built_with_checkpoint(root, '[output]\noverrides = "overrides"\n')
 
 
 @pytest.fixture

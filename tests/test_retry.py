@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_build import Project, make_project, ran, tiny_checkpoint
+from tiny_build import Project, built_with_checkpoint, make_project, ran
 
 from fontgen.glyphs.store import ImageFolder, image_name
 from fontgen.stages import retry
@@ -18,12 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Without retries; the generator has learned nothing, so that the strict gate doubts most of what it draws."""
-    project = make_project(tmp_path_factory.mktemp("built") / "project")
-    tiny_checkpoint(project.root / "tiny.safetensors")
-    with project.recipe.open("a") as file:
-        file.write('\n[infer]\ncheckpoint = "tiny.safetensors"\n[gate]\npass_rate = 0.7\n')
-    assert project.run().exit_code == 0
-    return project
+    return built_with_checkpoint(tmp_path_factory.mktemp("built") / "project", "[gate]\npass_rate = 0.7\n")
 
 
 @pytest.fixture

@@ -112,6 +112,16 @@ def make_project(root: Path) -> Project:
     return project
 
 
+def built_with_checkpoint(root: Path, settings: str = "") -> Project:
+    """A project built without training: `tiny_checkpoint` draws. `settings` are added to the recipe."""
+    project = make_project(root)
+    tiny_checkpoint(root / "tiny.safetensors")
+    with project.recipe.open("a") as file:
+        file.write(f'\n[infer]\ncheckpoint = "tiny.safetensors"\n{settings}')
+    assert project.run().exit_code == 0
+    return project
+
+
 def tiny_checkpoint(path: Path, styles: Sequence[str] = ("Zen Maru Gothic Bold",)) -> Path:
     """A generator that was never trained, for builds without training: it draws the source, a little worn."""
     import torch
