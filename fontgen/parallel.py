@@ -25,6 +25,9 @@ _CHUNK = 16
 _FEW = 64
 """Up to this many items are done in this process: starting workers costs about as much."""
 
+MANY_GLYPHS = 1000
+"""A font of more is worth a worker for each of its files."""
+
 _PRELOADED = ["fontgen.glyphs.render", "fontgen.outlines.folder", "fontgen.fonts.join"]
 """Imported once by the server that workers are forked from; each of them would take most of a second over it."""
 

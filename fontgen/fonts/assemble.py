@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from fontTools.misc.timeTools import timestampSinceEpoch
 from fontTools.ttLib import TTFont
 
 from fontgen.errors import FontError
-from fontgen.files import atomic_path
-from fontgen.fonts.base import Base, open_base
+from fontgen.files import write_bytes
+from fontgen.fonts.base import Base, font_bytes, open_base
 from fontgen.fonts.blank import blank_base, widen_lines
 from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
 from fontgen.fonts.licence import Licence
@@ -22,8 +24,9 @@ from fontgen.fonts.settings import FontSettings
 from fontgen.fonts.subroutines import subroutinized
 from fontgen.fonts.ufo import require_replaceable, write_ufo
 from fontgen.fonts.web import write_web
+from fontgen.parallel import MANY_GLYPHS, parallel_map
 
-__all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "require_names", "write_font"]
+__all__ = ["AssembleReport", "AssembledGlyph", "assemble", "assemble_formats", "require_names"]
 
 SUFFIXES = (".ttf", ".otf", ".woff2", ".ufo")
 
@@ -94,7 +97,7 @@ def assemble_formats(
     if len(set(kinds)) > 1 or draws:
         glyphs = list(glyphs)
     built: dict[bool, tuple[TTFont, AssembleReport]] = {}
-    reports = []
+    reports, writings = [], list[_Writing]()
     for output, cff in zip(outputs, kinds, strict=True):
         if cff not in built:
             source = others[source_font] if source_font else None
@@ -105,9 +108,11 @@ def assemble_formats(
             drawings = {glyph.codepoint: glyph.outline for glyph in glyphs if glyph.codepoint in made}
             write_ufo(font, output, drawings, suspects=suspects)
         else:
-            shared = settings.subroutinize and output.suffix.lower() == ".otf"
-            write_font(subroutinized(font) if shared else font, output)
+            writings.append(_Writing(font_bytes(font), output, settings.subroutinize and cff))
         reports.append(AssembleReport(**{**vars(report), "path": output}))
+    many = any(len(font.getGlyphOrder()) > MANY_GLYPHS for font, _ in built.values())
+    for _ in parallel_map(_write, writings, chunk=1, few=2 if many else len(writings) + 1):
+        pass
     if web is not None:
         write_web(built[kinds[0]][0], web, outputs[0].stem)
     return reports
@@ -183,9 +188,23 @@ def _timestamp(settings: FontSettings, font: TTFont) -> int:
     return int(timestampSinceEpoch(seconds))
 
 
-def write_font(font: TTFont, output: Path) -> None:
-    """Save to `output`, packed when it ends in .woff2. Equal fonts give equal bytes."""
-    font.flavor = "woff2" if output.suffix.lower() == ".woff2" else None
-    font.flavorData = None  # the base file's own WOFF metadata
-    with atomic_path(output) as temporary:
-        font.save(temporary)
+class _Writing(NamedTuple):
+    """A finished font on its way into a file."""
+
+    data: bytes
+    """As a plain OpenType file, which travels between processes."""
+    output: Path
+    subroutinize: bool
+
+
+def _write(writing: _Writing) -> None:
+    """Write one file, packed when it ends in .woff2. Equal fonts give equal bytes."""
+    data, output, subroutinize = writing
+    if output.suffix.lower() == ".woff2":
+        packed, font = BytesIO(), TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False)
+        font.flavor = "woff2"
+        font.save(packed)
+        data = packed.getvalue()
+    elif subroutinize:
+        data = subroutinized(data)
+    write_bytes(output, data)

@@ -13,17 +13,17 @@ from fontgen.fonts.base import font_bytes
 __all__ = ["subroutinized"]
 
 
-def subroutinized(font: TTFont) -> TTFont:
-    """A copy of a CFF font with subroutines chosen anew by Adobe's `tx`; outlines and hints stay the same.
+def subroutinized(data: bytes) -> bytes:
+    """A plain CFF font with subroutines chosen anew by Adobe's `tx`; outlines and hints stay the same.
 
-    `font` itself does not change. Raises FontError when tx refuses the outlines.
+    Raises FontError when tx refuses the outlines.
     """
-    copy = TTFont(BytesIO(font_bytes(font)), recalcBBoxes=False, recalcTimestamp=False)
+    font = TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False)
     try:
-        cffsubr.subroutinize(copy)
+        cffsubr.subroutinize(font)
     except (cffsubr.Error, OSError) as error:
         raise FontError(
             f"the CFF outlines cannot be subroutinized ({str(error).strip() or type(error).__name__}); "
             "set subroutinize = false in [font]"
         ) from error
-    return copy
+    return font_bytes(font)

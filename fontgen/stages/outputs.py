@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.stored import StoredOutline
 from fontgen.outlines.trace import trace_ink
+from fontgen.parallel import MANY_GLYPHS, parallel_map
 from fontgen.stages import by_hand
 from fontgen.stages.build import Build, Outcome, Stage
 from fontgen.stages.inputs import read_charset
@@ -237,15 +239,17 @@ def _run_check(build: Build, folder: StageFolder) -> Outcome:
     added = {c for c in charset["generate"] if c in made and c not in dropped} | set(charset["blank"])
     ref = build.target_refs[0]
     kept = set(open_face(ref).cmap) if ref else {*SPACES, *outline_files(build.folder("trace").path / "target")}
-    for path in font_files(build):
-        report = check_font(path, expected=kept | added, generated=added)
+    paths = font_files(build)
+    checks = partial(check_font, expected=kept | added, generated=added)
+    few = 2 if len(kept | added) > MANY_GLYPHS else len(paths) + 1
+    for path, report in zip(paths, parallel_map(checks, paths, chunk=1, few=few), strict=True):
         write_json(folder.path / f"{path.name}.json", report.to_json())
         figures[path.name] = report.level
         build.talk.line(f"  {report.summary()}")
         for check, level, message in report.rows():
             if level != "pass":
                 build.talk.line(f"    {level}: {check}: {message}")
-    return Outcome(figures, [f"{path.name}.json" for path in font_files(build)])
+    return Outcome(figures, [f"{path.name}.json" for path in paths])
 
 
 STAGES = (
