@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,27 +26,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises WorkspaceError when the folder cannot be written or the disk is full.
     """
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{_PREFIX}{secrets.token_hex(8)}{path.suffix}")
         try:
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
             os.replace(temporary, path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
-
-
-_asking = threading.Lock()
-
-
-def _umask() -> int:
-    """The rights that new files are not to have. To read it is to set it, for all threads."""
-    with _asking:
-        umask = os.umask(0)
-        os.umask(umask)
-        return umask
+            raise
 
 
 @contextmanager

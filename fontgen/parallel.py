@@ -29,7 +29,8 @@ MANY_GLYPHS = 1000
 """A font of more is worth a worker for each of its files."""
 
 _PRELOADED = ["fontgen.glyphs.render", "fontgen.outlines.folder", "fontgen.fonts.join"]
-"""Imported once by the server that workers are forked from; each of them would take most of a second over it."""
+"""Imported once by the server that workers are forked from; each of them would take most of a second over it. What the
+first job that starts the server needs besides comes to them."""
 
 _REUSED_BYTES = 128 << 20
 _LARGEST_REUSED_BYTES = 32 << 20  # glibc takes no more
@@ -101,6 +102,11 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 """What the libraries behind numpy read once, when they are loaded."""
 
 
+def _home(function: Callable[[Any], Any]) -> list[str]:
+    """The module that workers need for a function, where the server can import it too."""
+    return [name] if (name := function.__module__) != "__main__" else []
+
+
 def _run_chunk(items: list[Any]) -> list[Any]:
     return [_work(item) for item in items]
 
@@ -127,7 +133,7 @@ def parallel_map(
         return
     everything = chain(first, iterator)
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([*_PRELOADED, *_home(function)])
     if sys.platform != "win32":
         _start_server()
     executor = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(function,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,7 @@ class _CleanJob:
         self.folder, self.output, self.reference, self.settings = folder, output, reference, settings
         self.overlay = overlay
 
-    def __call__(self, codepoint: int) -> tuple[int, list[Defect], bool, str]:
+    def __call__(self, codepoint: int) -> Cleaned:
         try:
             ink8 = self.folder.read(codepoint)
             reference8 = None
@@ -264,6 +265,10 @@ class _CleanJob:
             return codepoint, [], False, str(error)
         except GlyphError as error:
             return codepoint, [], False, f"{self.folder.files[codepoint]}: {error}"
+
+
+Cleaned = tuple[int, list[Defect], bool, str]
+"""Codepoint, repairs, whether a reference guided them, and why the glyph failed."""
 
 
 def clean_folder(
@@ -283,18 +288,34 @@ def clean_folder(
     or judged is counted as failed, its file named, and left out. ImageError when the reference was
     rendered on another canvas.
     """
+    cleaned = clean_images(folder, output, reference, settings=settings, overlay=overlay)
+    return record_cleaned(folder, output, cleaned, settings=settings)
+
+
+def clean_images(
+    folder: ImageFolder,
+    output: Path,
+    reference: ImageFolder | None = None,
+    *,
+    settings: CleanSettings,
+    overlay: Path | None = None,
+) -> Iterator[Cleaned]:
+    """What `clean_folder` does but for the manifest, glyph by glyph in the order of `folder`."""
     if reference is not None and reference.canvas.size_px != folder.canvas.size_px:
         raise ImageError(
             f"{reference.root}: images of {reference.canvas.size_px} px, but {folder.root} has "
             f"{folder.canvas.size_px} px; render the reference on the same canvas"
         )
+    return parallel_map(_CleanJob(folder, output, reference, settings, overlay), folder.codepoints)
+
+
+def record_cleaned(folder: ImageFolder, output: Path, cleaned: Iterable[Cleaned], *, settings: CleanSettings) -> Report:
+    """Write the manifest of those glyphs of `folder`, and count them."""
     report = Report("clean")
     glyphs: dict[int, dict[str, Any]] = {}
     kinds: Counter[str] = Counter()
     unguided = 0
-    for codepoint, defects, guided, problem in parallel_map(
-        _CleanJob(folder, output, reference, settings, overlay), folder.codepoints
-    ):
+    for codepoint, defects, guided, problem in cleaned:
         if problem:
             report.add_failed(codepoint, problem)
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from fontgen.canvas import Canvas, Placement
 from fontgen.errors import codepoint_name
 from fontgen.files import read_json, write_json
-from fontgen.glyphs.clean import clean_folder
+from fontgen.glyphs.clean import clean_images, record_cleaned
 from fontgen.glyphs.gate import batch_model, calibrate_gate, gate_folder
 from fontgen.glyphs.gate_model import MIN_PAIRS, GateModel
 from fontgen.glyphs.pairs import PairSet
@@ -50,17 +51,15 @@ def _run_clean(build: Build, folder: StageFolder) -> Outcome:
 def clean_stale(build: Build, folder: StageFolder, images: ImageFolder, keys: Mapping[int, str]) -> Report:
     """Repair the glyphs of `keys` that are stale into an image folder."""
     source = ImageFolder.open(build.folder("source").path)
-    stale = stale_images(folder, keys)
-    report = Report("clean")
-    for batch in folder.in_batches(keys, stale):
+    stale = images.subset(stale_images(folder, keys))
+    settings, report = build.recipe.clean, Report("clean")
+    cleaned = clean_images(stale, folder.path, source, settings=settings)  # the same workers for all batches
+    for batch in folder.in_batches(keys, stale.codepoints) if len(stale) else [[]]:
         with keeping_records(folder.path, keys):
-            part = clean_folder(images.subset(batch), folder.path, source, settings=build.recipe.clean)
+            part = record_cleaned(images, folder.path, islice(cleaned, len(batch)), settings=settings)
         report.done += part.done
         report.failed |= part.failed
     folder.forget(report.failed)
-    if not stale:
-        with keeping_records(folder.path, keys):
-            clean_folder(images.subset(()), folder.path, source, settings=build.recipe.clean)
     return report
 
 
