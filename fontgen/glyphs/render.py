@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +66,17 @@ def resample_ink(ink: NDArray[np.uint8], canvas: Canvas, onto: Canvas) -> NDArra
     return np.asarray(image)
 
 
+Rendered: TypeAlias = tuple[int, dict[str, Any] | None, str]
+"""A codepoint with its record in the manifest, or None and what went wrong."""
+
+
 class _RenderJob:
     """Picklable: draws one codepoint into a folder."""
 
     def __init__(self, output: Path, canvas: Canvas, placement: Placement | None, fit: Fit) -> None:
         self.output, self.canvas, self.placement, self.fit = output, canvas, placement, fit
 
-    def __call__(self, item: tuple[int, FontRef]) -> tuple[int, dict[str, Any] | None, str]:
+    def __call__(self, item: tuple[int, FontRef]) -> Rendered:
         codepoint, ref = item
         try:
             face = open_face(ref)
@@ -100,9 +104,27 @@ def render_folder(
 
     The manifest records each glyph's advance and, with `fit="box"`, the placement that fitted it.
     """
+    return record_rendered(refs, canvas, output, render_images(refs, canvas, output, placement, fit), placement)
+
+
+def render_images(
+    refs: Mapping[int, FontRef], canvas: Canvas, output: Path, placement: Placement | None = None, fit: Fit = "em"
+) -> Iterator[Rendered]:
+    """What `render_folder` does but for the manifest, glyph by glyph in the order of `refs`."""
+    return parallel_map(_RenderJob(output, canvas, placement, fit), refs.items())
+
+
+def record_rendered(
+    refs: Mapping[int, FontRef],
+    canvas: Canvas,
+    output: Path,
+    rendered: Iterable[Rendered],
+    placement: Placement | None = None,
+) -> Report:
+    """Write the manifest of those glyphs of `refs`, and count them."""
     report = Report("render")
     glyphs: dict[int, dict[str, Any]] = {}
-    for codepoint, record, problem in parallel_map(_RenderJob(output, canvas, placement, fit), refs.items()):
+    for codepoint, record, problem in rendered:
         if record is None:
             report.add_failed(codepoint, problem)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from fontgen.fonts.face import FontRef, GlyphState, is_whitespace, open_face
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.calibrate import Calibration, calibrate, calibration_sample, placement_difference_px
 from fontgen.glyphs.pairs import PAIRS, PairJob, Style, sample, target_jobs, write_pairs
-from fontgen.glyphs.render import render_folder, render_ink, resample_ink
+from fontgen.glyphs.render import record_rendered, render_images, render_ink, resample_ink
 from fontgen.glyphs.store import ImageFolder, keeping_records
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, font_ref, stale_images, target_name
@@ -304,11 +305,13 @@ def _run_source(build: Build, folder: StageFolder) -> Outcome:
     keys, refs = source_keys(build, read_charset(build)["generate"])
     stale = stale_images(folder, keys)
     report = build.reports["source"] = Report("source")
+    drawing = {c: refs[c] for c in stale}
+    # the same workers for all batches
+    rendered = render_images(drawing, canvas, folder.path, placement, build.recipe.fit)
     # with nothing to draw the manifest still has to lose the characters that are no longer wanted
     for batch in folder.in_batches(keys, stale) if stale else [[]]:
         with keeping_records(folder.path, keys):
-            some = {c: refs[c] for c in batch}
-            part = render_folder(some, canvas, folder.path, placement=placement, fit=build.recipe.fit)
+            part = record_rendered(refs, canvas, folder.path, islice(rendered, len(batch)), placement)
         report.done += part.done
         report.failed |= part.failed
     return Outcome({"glyphs": len(keys), "drawn": len(stale)}, ["manifest.json"])
