@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.pens.recordingPen import RecordingPen
+from scipy import ndimage
 
 from benchmarks.outline_faults import crossings as faults_crossings
 from benchmarks.outline_faults import is_miswound, polygons
@@ -12,11 +14,12 @@ from fontgen.canvas import Canvas
 from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
 from fontgen.outlines.crossing import Segment, crossing_pairs, cubic_segments, line_segment, spline_segments
-from fontgen.outlines.edge import Complexes
+from fontgen.outlines.edge import Complexes, Ints
 from fontgen.outlines.outline import Outline, signed_area
 from fontgen.outlines.refit import Refitted
-from fontgen.outlines.trace import trace_inks
-from fontgen.outlines.untangle import _splines, untangled
+from fontgen.outlines.settings import TraceSettings
+from fontgen.outlines.trace import trace_ink, trace_inks
+from fontgen.outlines.untangle import Grid, _splines, untangled
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -90,13 +93,18 @@ def test_a_crossing_at_a_round_time_of_a_curve_is_found() -> None:
     assert crossings(shape, polygon(50 + 50j, 50 + 100j, 60 + 100j, 60 + 50j)) == {(0, 1)}
 
 
+_GRID = Grid(Canvas(size_px=1000, margin_em=0.0), 1000)
+"""Pixels are units."""
+
+
 def test_on_curve_points_that_go_without_saying_are_where_they_are_implied() -> None:
     """That is half a unit off, which is enough to cross what lies close."""
     points, on_curve = [100, 100 + 49j, 75 + 75j, 49 + 100j, 100j, 0], [True, False, True, False, True, True]
     contour = Refitted([(z,) for z in points], list(map(complex, points)), on_curve)
-    [(segments, numbers)] = _splines([contour], lambda z: z)
+    [(segments, numbers)] = _splines([contour], _GRID)
     assert numbers == [0, 1, 2, 3]
-    assert segments[1][3] == segments[2][0] == (points[1] + points[3]) / 2
+    before, after = _GRID.units(np.array([points[1], points[3]])).tolist()
+    assert segments[1][3] == segments[2][0] == (before + after) / 2
 
 
 def test_segments_carry_the_number_of_their_curve() -> None:
@@ -120,19 +128,44 @@ def test_hook_at_a_corner_becomes_a_chord_and_the_rest_stays() -> None:
         [100, 100 + 100j, 104 + 96j, 96 + 92j, 96 + 99j, 100j, 0],
         [True, True, False, False, True, True, True],
     )
-    assert untangled([contour], np.array([0]), _grid).size == 0
+    assert untangled([contour], np.array([0]), np.array([10_000.0]), _GRID).size == 0
     assert contour.cubic == [(100,), (100 + 100j,), (96 + 99j,), (100j,), (0,)]
     assert contour.points[-3:] == [96 + 99j, 100j, 0]
 
 
 def test_what_chords_cannot_mend_is_told() -> None:
     tie = [(100 + 100j,), (100,), (100j,), (0,)]
-    sound = [(300,), (300 + 100j,), (200 + 100j,), (200,)]
+    contours = [_of_lines(300, 300 + 100j, 200 + 100j, 200), _of_lines(*(z for (z,) in tie))]
+    assert untangled(contours, np.array([0, 1]), np.array([10_000.0, 10_000.0]), _GRID).tolist() == [1]
+
+
+def _of_lines(*corners: complex) -> Refitted:
+    return Refitted([(z,) for z in corners], list(corners), [True] * len(corners))
+
+
+def _square(low: int, high: int, *, counter: bool = False) -> Refitted:
+    corners = [complex(high, low), complex(high, high), complex(low, high), complex(low, low)]
+    return _of_lines(*corners[:: -1 if counter else 1])
+
+
+def test_contours_that_do_not_enclose_what_their_loops_do_are_told() -> None:
+    contours = [_square(0, 100), _square(20, 60, counter=True), _square(70, 90)]
+    for area_px2, expected in ((-1600.0, []), (-1700.0, []), (-1800.0, [1]), (1600.0, [1])):
+        areas_px2 = np.array([10_000.0, area_px2, 400.0])
+        assert untangled(contours, np.zeros(3, np.int64), areas_px2, _GRID).tolist() == expected
+
+
+def test_contours_where_their_turning_is_wrong_are_told_once_their_glyph_is_doubted() -> None:
+    """A counter that a chord has passed over lies outside, and crosses nothing."""
+    glyph, areas_px2 = np.array([0, 0, 1, 1]), np.array([10_000.0, -1600.0, 10_000.0, -1600.0])
     contours = [
-        Refitted(shape, [segment[0] for segment in shape], [True] * 4)
-        for shape in (sound, tie)  # type: ignore[arg-type]
+        _square(0, 100),
+        _square(120, 160, counter=True),
+        _square(0, 100),
+        _square(20, 60, counter=True),
     ]
-    assert untangled(contours, np.array([0, 1]), _grid).tolist() == [1]
+    assert untangled(contours, glyph, areas_px2, _GRID, among=np.array([0, 1])).tolist() == [1]
+    assert untangled(contours, glyph, areas_px2, _GRID, among=np.array([1])).tolist() == []
 
 
 def _segments(outline: Outline, *, quadratic: bool) -> list[list[Segment]]:
@@ -183,3 +216,71 @@ def test_the_benchmark_sees_what_no_outline_may_have() -> None:
     assert found(disc) == (0, False)
     assert found(disc, square(51, 349, counter=True)) == (0, False)
     assert found(disc, square(49, 351, counter=True))[0] == 8, "its corners only just leave the disc"
+
+
+_POOR_COUNTER = """
+fffffefefdfcfcfbfaf9f8f7f7f9f9
+fffef8f5e6dcd8d7cdc9c0bfbac8ce
+fefde9d9b49bada5a59d90878998a8
+fef7bc97644f5b747e7f7069667b8c
+fcf084603e55658eb0b49f9b95aab6
+fbe46b5a2ca4c7e5eff0eae6e5ebef
+f9dd60523dc2e7f6fbfcfbf9f8f9fb
+fada607366e1f5fdfefffefefdfdfe
+fae1707e86eefbfefffffffffefefe
+fbe37a9394f4fdfffffffffefefefe
+fbe57a90a2f7fdfffffffffefdfcfd
+fbe27590a5f6fdfffffffefdfaf4f6
+fbe57f90a6f6fdfffffffef0dabaca
+fbe17b97a4f4fcfefffefcdfc381a3
+fce9869bacf4fcfefefcf8be794056
+"""
+"""A spot of a network's drawing at 128 px, ink in hexadecimal."""
+
+
+def test_a_poor_drawing_keeps_its_counter() -> None:
+    """Chords for what crossed used to turn it round."""
+    ink = np.zeros((128, 128), np.uint8)
+    ink[76:91, 21:36] = [list(bytes.fromhex(row)) for row in _POOR_COUNTER.split()]
+    outline = trace_ink(ink, Canvas(size_px=128), TraceSettings(genre="round"))
+    assert len(outline.contours) == 2
+    assert _faults(outline, 1000) == []
+
+
+@pytest.mark.parametrize("units_per_em", [256, 1000, 2048])
+def test_no_image_makes_a_font_with_faulty_outlines(units_per_em: int) -> None:
+    """Noise takes all the remedies but the last."""
+    rng = np.random.default_rng(units_per_em)
+    for size_px in (16, 32):
+        inks = []
+        for blur in (0.0, 0.3, 0.5, 0.7, 1.0, 2.0):
+            noise = rng.normal(size=(size_px, size_px))
+            noise = ndimage.gaussian_filter(noise, blur) if blur else noise
+            inks.append(np.clip(noise / noise.std() * 60 + 128, 0, 255).astype(np.uint8))
+        settings = TraceSettings(genre="round", speckle_em2=0.0)
+        outlines = trace_inks(inks, Canvas(size_px=size_px), settings, units_per_em=units_per_em)
+        assert [_faults(outline, units_per_em) for outline in outlines] == [[]] * len(inks)
+
+
+def test_what_nothing_mends_follows_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def second_glyph(contours: list[Refitted], glyph: Ints, *_: object) -> Ints:
+        return np.flatnonzero(glyph == 1)
+
+    face, canvas = Face(FontRef.of(FIXTURES / "zen-maru-gothic-bold.ttf")), Canvas(size_px=96)
+    inks = [render_ink(face, codepoint, canvas) for codepoint in sorted(face.cmap)[-3:]]
+    stepped = trace_inks(inks, canvas, TraceSettings(genre="pixel"))
+    monkeypatch.setattr("fontgen.outlines.trace.untangled", second_glyph)
+    outlines = trace_inks(inks, canvas)
+    assert [one == two for one, two in zip(outlines, stepped, strict=True)] == [False, True, False]
+
+
+def _faults(outline: Outline, units_per_em: int) -> list[str]:
+    """As the benchmark judges, in both kinds of curves."""
+    found = []
+    for kind, draw in (("quadratic", outline.draw_quadratic), ("cubic", outline.draw)):
+        pen = RecordingPen()
+        draw(pen, units_per_em=units_per_em)
+        flat = polygons(pen.value)
+        found += [f"{kind} turned"] * is_miswound(flat, kind == "quadratic", units_per_em)
+        found += [f"{kind} crossing at {place}" for place in faults_crossings(flat)]
+    return found

@@ -11,7 +11,12 @@ from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
+from fontgen.outlines.edge import edge_loops, joined
+from fontgen.outlines.features import find_features
+from fontgen.outlines.lines import find_lines
+from fontgen.outlines.noise import settle
 from fontgen.outlines.outline import Contour, Outline, signed_area
+from fontgen.outlines.pieces import Assembler, find_bounds
 from fontgen.outlines.settings import TraceSettings
 from fontgen.outlines.trace import trace_ink, trace_inks
 
@@ -284,6 +289,32 @@ def _trembling(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     edge = (blurred > 3) & (blurred < 252)
     blurred += edge * ndimage.gaussian_filter(rng.normal(size=ink.shape), 0.7) * 30
     return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size_px", [96, 256])
+def test_pieces_follow_each_other_along_the_edge(size_px: int) -> None:
+    """Also those that a row of lines and curves could be instead, each of which is fitted to its own stretch."""
+    face, canvas = Face(FontRef.of(FIXTURES / "noto-sans-jp-bold.ttf")), Canvas(size_px=size_px)
+    loops = joined(
+        [
+            edge_loops(render_ink(face, codepoint, canvas), step_px=0.5, smallest_px2=2.0)
+            for codepoint in sorted(code for code in face.cmap if code >= 0x4E00)[::50]
+        ]
+    )
+    features = find_features(settle(loops), corner_radius_px=0.0)
+    bounds = find_bounds(features)
+    runs = find_lines(features, bounds, np.full(features.points.size, 0.1), 0.7, 0.1)
+    assembler = Assembler(features, bounds, runs, blunt=False)
+    replaceable = 0
+    for begin, end in zip(features.starts[:-1].tolist(), (features.starts[1:] - 1).tolist(), strict=True):
+        pieces = assembler.loop_pieces(begin, end)
+        for row in (pieces, *(piece.other for piece in pieces if piece.other)):
+            places = [place for piece in row for place in (piece.first, piece.last)]
+            assert begin <= places[0]
+            assert places[-1] <= end
+            assert places == sorted(places)
+        replaceable += sum(bool(piece.other) for piece in pieces)
+    assert replaceable > 20
 
 
 def test_edges_at_nearly_one_height_come_out_at_one_height() -> None:

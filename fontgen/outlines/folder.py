@@ -34,7 +34,7 @@ BATCH = 16
 FEW_BATCHES = 4
 """Up to this many batches starting workers costs about as much as the work."""
 
-TRACER_VERSION = 3
+TRACER_VERSION = 4
 """Raise it when the same image gives another outline: kept outlines are then traced again."""
 
 

@@ -255,7 +255,7 @@ class Assembler:
     def _curves(self, first: float, last: float, p0: complex, p3: complex, t0: complex, t3: complex) -> list[Piece]:
         """A curve, divided at its extrema."""
         if last - first < (_BEVEL if self._blunt else 2):
-            return [Piece(p0, p3, line=True)] if abs(p3 - p0) > 1e-9 else []
+            return [Piece(p0, p3, True, first, last)] if abs(p3 - p0) > 1e-9 else []
         pieces: list[Piece] = []
         low = bisect_right(self._extremum_places, first + 2)
         high = bisect_left(self._extremum_places, last - 2)

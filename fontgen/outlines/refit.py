@@ -198,38 +198,3 @@ def _measure_lines(features: Features, lines: list[Piece]) -> None:
     away = ((features.points[at] - p0[:, None]) * np.conj(along)[:, None]).imag
     for line, distance in zip(lines, np.abs(away).max(axis=1).tolist(), strict=True):
         line.off_px = distance if line.reach[1] > line.reach[0] else 0.0
-
-
-def cubic_area(contour: ComplexContour) -> float:
-    """Area enclosed, positive when counter-clockwise; exact (Green's theorem on the Bernstein form)."""
-    twice, start = 0.0, contour[-1][-1]
-    for segment in contour:
-        if len(segment) == 3:
-            p1, p2, p3 = segment
-            weighed = 6 * p1 + 3 * p2 + p3
-            twice += ((start.conjugate() * weighed).imag + (p1.conjugate() * (3 * p2 + 3 * p3)).imag) / 10
-            twice += 6 * (p2.conjugate() * p3).imag / 10
-        else:
-            twice += (start.conjugate() * segment[0]).imag
-        start = segment[-1]
-    return twice / 2
-
-
-def spline_area(contour: Refitted) -> float:
-    """Area enclosed by the splines: the polygon of all points, less a third of what each curve cuts off."""
-    points, on_curve = contour.points, contour.on_curve
-    area = 0.0
-    here, control = points[-1], None
-    for number, (z, on) in enumerate(zip(points, on_curve, strict=True)):
-        if control is None:
-            if on:
-                area += (here.conjugate() * z).imag / 2
-                here = z
-            else:
-                control = z
-            continue
-        end = z if on else (control + z) / 2
-        # A quadratic encloses two thirds of the triangle of its three points beside its chord.
-        area += (here.conjugate() * end).imag / 2 + ((control - here).conjugate() * (end - here)).imag / 3
-        here, control = end, None if on else points[number]
-    return area
