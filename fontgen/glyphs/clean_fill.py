@@ -49,7 +49,9 @@ def fill_gap(ink8: Ink8, gaps: Gaps, index: int) -> tuple[Ink8, tuple[int, int, 
         min(int(rows.max()) + pad + 1, ink8.shape[0]), min(int(cols.max()) + pad + 1, ink8.shape[1]),
     )  # fmt: skip
     window = (slice(box[0], box[2]), slice(box[1], box[3]))
-    filled = np.where(dilate_square(gaps.labels[window] == gaps.numbers[index]), gaps.closed[window], 0)
+    mask = np.zeros((box[2] - box[0], box[3] - box[1]), bool)
+    mask[rows - box[0], cols - box[1]] = True
+    filled = np.where(dilate_square(mask), gaps.closed[window], 0)
     out = ink8.copy() if line_box is None else out
     out[window] = np.maximum(out[window], filled)
     if line_box is not None:
@@ -69,19 +71,12 @@ def carry_across(
     row, col, u_row, u_col = line
     end = length / 2
     places = np.arange(-end - reach - 2, end + reach + 2.25, 0.5)
-    flanks = [
-        _runs(
-            ndimage.map_coordinates(
-                ink8,
-                [row + places * u_row + side * half * u_col, col + places * u_col - side * half * u_row],
-                output=np.float64,
-                order=1,
-                mode="constant",
-            ),
-            places,
-        )
-        for side in (1.0, -1.0)
-    ]
+    aside = np.array([[half], [-half]])
+    both = ndimage.map_coordinates(
+        ink8, [row + places * u_row + aside * u_col, col + places * u_col - aside * u_row],
+        output=np.float64, order=1, mode="constant",
+    )  # fmt: skip
+    flanks = [_runs(profile, places) for profile in both]
     high = end + reach
     rise, run = abs(u_row) * high + abs(u_col) * half + 1, abs(u_col) * high + abs(u_row) * half + 1
     box = (

@@ -12,10 +12,11 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from fontgen.glyphs.clean_morphology import EIGHT, Ink8, Mask, close, dilate_square, stroke_width_px
+from fontgen.glyphs.clean_frames import Frames, surroundings
+from fontgen.glyphs.clean_morphology import Ink8, Mask, close, dilate_square, label, stroke_width_px
 from fontgen.glyphs.clean_split import split_lines
 
 Floats = NDArray[np.float64]
@@ -37,12 +38,6 @@ _RAIL, _RAIL_WIDTH_PX = 0.6, 1.2
 
 _NEAR_PX = 16
 """How near (px) to what an earlier pass filled the rest of a gap lies."""
-
-_REACH_PX = 40
-"""How far along the normal the ink beside a gap is followed."""
-
-_LINE_PX = 60
-"""How far along its axis a gap is looked for beyond its ends."""
 
 _CELLS = 128
 """The reference is aligned on a grid of about this many cells a side."""
@@ -66,10 +61,6 @@ REFERENCE_MEASURES = ("source_mean", "source_low", "source_high", "source_shift"
 class Gaps:
     """The candidates of one glyph. Arrays are per candidate unless said otherwise; lengths in image px."""
 
-    labels: NDArray[np.int32]
-    """(rows, cols): the number of the component that a pixel belongs to, or 0."""
-    numbers: NDArray[np.intp]
-    """The component's number of each candidate."""
     closed: Ink8
     """(rows, cols): the grey closing."""
     scale: float
@@ -105,13 +96,16 @@ def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = No
     """
     closed = close(ink8, max(1, ceil(gap_px * scale / 2)))
     dip = closed - ink8
-    lacking = dip > MIN_DEPTH
-    labels, count = ndimage.label(lacking, EIGHT)
-    flat = np.flatnonzero(lacking)
-    count = split_lines(labels, flat, count, dip, scale)
-    rows, cols = np.divmod(flat, labels.shape[1])
-    members = labels.ravel()[flat].astype(np.intp) - 1
+    flat, members, count = label(dip > MIN_DEPTH)
+    rows, cols = np.divmod(flat, ink8.shape[1])
     weight = dip.ravel()[flat] / 255.0
+    if changed is not None:
+        near = _near(changed, rows, cols, scale)
+        worth = np.bincount(members, near, count) > 0
+        mine = worth[members]
+        rows, cols, weight, near = rows[mine], cols[mine], weight[mine], near[mine]
+        members, count = (np.cumsum(worth) - 1)[members[mine]], int(np.count_nonzero(worth))
+    members, count = split_lines(rows, cols, members, count, weight, scale)
 
     def total(values: NDArray[Any]) -> Floats:
         return np.bincount(members, values, count).astype(np.float64)
@@ -136,9 +130,10 @@ def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = No
     thirds = np.bincount(members * 3 + third, weight, 3 * count).reshape(count, 3)
     uneven = (thirds.max(axis=1) - thirds.min(axis=1)) / mass * 3
 
-    worth = Frames(row, col, axis, length, width, scale).flanks(ink8).min(axis=1) >= _FLANK
+    flanks = Frames(row, col, axis, length, width, scale).flanks(ink8)
+    worth = flanks.min(axis=1) >= _FLANK
     if changed is not None:
-        worth &= np.bincount(members, _near(changed, rows, cols, scale), count) > 0
+        worth &= np.bincount(members, near, count) > 0
     kept = np.flatnonzero(worth)
     position = np.full(count, -1, np.intp)
     position[kept] = np.arange(len(kept))
@@ -146,9 +141,9 @@ def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = No
     mine = members >= 0
     frames = Frames(row[kept], col[kept], axis[kept], length[kept], width[kept], scale)
     stroke_px = stroke_width_px(ink8 >= 128)
-    own = [value[kept] for value in (mass, depth, thickness, uneven)]
+    own = [value[kept] for value in (mass, depth, thickness, uneven, flanks)]
     return Gaps(
-        labels, kept + 1, closed, scale, frames.row, frames.col, frames.axis, frames.length, frames.width,
+        closed, scale, frames.row, frames.col, frames.axis, frames.length, frames.width,
         measure(ink8, closed, dip, frames, stroke_px, own), rows[mine], cols[mine], members[mine], weight[mine],
         stroke_px,
     )  # fmt: skip
@@ -157,15 +152,15 @@ def find_gaps(ink8: Ink8, gap_px: float, scale: float, changed: Mask | None = No
 def measure(
     ink8: Ink8, closed: Ink8, dip: Ink8 | None, frames: Frames, stroke_px: float, own: list[NDArray[Any]]
 ) -> Floats:
-    """(k, len(MEASURES)) of candidates in ink (rows, cols), and their own four measures.
+    """(k, len(MEASURES)) of candidates in ink (rows, cols); `own` are mass, depth, thickness, unevenness and flanks.
 
     `dip` is the ink that gaps of the whole image lack; None where that is of no account.
     """
     if not len(frames.row):
         return np.empty((0, len(MEASURES)))
     scale, stroke = frames.scale, max(stroke_px, 1.0)
-    mass, depth, thickness, uneven = own
-    flanks, around = frames.flanks(ink8), _surroundings(ink8, closed, dip, frames)
+    mass, depth, thickness, uneven, flanks = own
+    around = surroundings(ink8, closed, dip, frames)
     return np.column_stack(
         [
             *(frames.length / scale, frames.width / scale, np.log(mass / scale**2), depth),
@@ -197,84 +192,6 @@ def lies_along_an_outline(gaps: Gaps) -> NDArray[np.bool_]:
     return along
 
 
-_SIDES = np.array([1.0, -1.0])
-_PLACES = np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
-_ALONG = np.zeros((1, 1, 1))
-
-
-class Frames:
-    """The candidates' own frames: (k,) centres and sizes in image px, (k, 2) axes."""
-
-    def __init__(self, row: Floats, col: Floats, axis: Floats, length: Floats, width: Floats, scale: float) -> None:
-        self.row, self.col, self.axis, self.length, self.width, self.scale = row, col, axis, length, width, scale
-
-    def sample(self, image: NDArray[Any], along: NDArray[Any], across: NDArray[Any]) -> NDArray[Any]:
-        """(k, ...) values at offsets in px along and across each candidate; nearest pixel, the border's outside."""
-        shape = (-1,) + (1,) * (max(along.ndim, across.ndim) - 1)
-        u_row, u_col = self.axis[:, 0].reshape(shape), self.axis[:, 1].reshape(shape)
-        rows = self.row.reshape(shape) + along * u_row + across * u_col
-        cols = self.col.reshape(shape) + along * u_col - across * u_row
-        for at, size in ((rows, image.shape[0]), (cols, image.shape[1])):
-            np.rint(at, out=at)
-            np.clip(at, 0, size - 1, out=at)
-        rows *= image.shape[1]
-        rows += cols
-        values: NDArray[Any] = image.ravel().take(rows.astype(np.intp))
-        return values
-
-    def beside(self) -> Floats:
-        """(k, 2, 1) px across to where the ink on either side is sound."""
-        at: Floats = _SIDES[:, None] * (self.width[:, None, None] / 2 + 1.5 * self.scale)
-        return at
-
-    def flanks(self, ink8: Ink8) -> Floats:
-        """(k, 2) share of ink along both sides."""
-        share: Floats = self.sample(ink8, self.length[:, None, None] * _PLACES, self.beside()).mean(axis=2) / 255
-        return share
-
-
-def _surroundings(ink8: Ink8, closed: Ink8, dip: Ink8 | None, frames: Frames) -> list[Floats]:
-    """What lies beside, beyond the ends, and further along the axis of every candidate."""
-    sides, scale, length, sample = _SIDES, frames.scale, frames.length, frames.sample
-    beside = frames.beside()
-    far = sample(ink8, length[:, None, None] * _PLACES, beside + sides[:, None] * 3 * scale).mean(axis=2) / 255
-
-    steps = np.arange(1, _REACH_PX + 1) * scale
-    reach = (sides[:, None] * (steps + 0.5 * scale))[None, :, None, :] + (
-        sides[None, :, None, None] * frames.width[:, None, None, None] / 2
-    )
-    lines = length[:, None, None, None] * _PLACES[None, None, 1:4, None]
-    inked = sample(ink8, lines, reach) >= 128
-    runs = np.sort(np.logical_and.accumulate(inked, axis=3).sum(axis=3), axis=2)[:, :, 1]
-
-    end = sides * length[:, None] / 2
-    beyond = end[:, :, None] + sides[:, None] * np.array([1.0, 2.0, 3.0]) * scale
-    ends = sample(closed, beyond, _ALONG).mean(axis=2) / 255
-    grid = np.arange(-4, 5) * 1.25 * scale
-    disc = sample(closed, (end[:, :, None] + np.repeat(grid, 9)[None, None]), np.tile(grid, 9)[None, None])
-    disc = disc.mean(axis=2) / 255
-
-    ahead = end[:, :, None] + sides[:, None] * np.arange(2, _LINE_PX, 1.0) * scale
-    lateral = np.array([-1.0, 0.0, 1.0])[None, :, None, None] * scale
-    grounds = sample(closed, ahead, _ALONG) / 255
-    line_ink = grounds.sum(axis=(1, 2))
-    line_gap, core = np.zeros(len(length)), np.zeros((len(length), 1))
-    if dip is not None:
-        dips = sample(dip, ahead[:, None], lateral).max(axis=1) / 255
-        line_gap = (dips * grounds).sum(axis=(1, 2)) / (line_ink + 3)
-        middle = length[:, None, None] * np.linspace(-0.45, 0.45, 9)[:, None]
-        core = sample(dip, middle, np.array([-0.75, 0.0, 0.75]) * scale).max(axis=2) / 255
-    # a counter often lies along a stroke whose edge runs straight on beyond it; a hairline hardly ever does
-    on = end[:, :, None] + sides[:, None] * np.arange(2.0, 7.0) * scale
-    open_ = 1 - sample(ink8, on, _ALONG).mean(axis=2) / 255
-    rails = (sample(ink8, on[:, None], beside[:, :, :1, None]).mean(axis=3) / 255 * open_[:, None]).min(axis=2)
-    return [
-        far.min(axis=1), runs.min(axis=1), runs.max(axis=1),
-        ends.min(axis=1), ends.max(axis=1), disc.min(axis=1), disc.max(axis=1), line_ink / _LINE_PX, line_gap,
-        core.mean(axis=1), core.min(axis=1), rails.min(axis=1), rails.max(axis=1),
-    ]  # fmt: skip
-
-
 def cell_px(size_px: int) -> int:
     """Pixels a cell of a canvas's grid of about 128 cells a side."""
     return max(1, size_px // _CELLS)
@@ -291,6 +208,12 @@ def _cells(ink8: Ink8, step: int) -> NDArray[np.float32]:
     return grid
 
 
+def _with_ground(grid: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
+    wide = np.full((grid.shape[0] + 2 * margin, grid.shape[1] + 2 * margin), grid[0, 0])
+    wide[margin:-margin, margin:-margin] = grid
+    return wide
+
+
 def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> tuple[Floats, NDArray[np.bool_]]:
     """(len(chosen), 6) REFERENCE_MEASURES: the source's ink where the chosen candidates lie.
 
@@ -303,21 +226,22 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     filled, source = _cells(gaps.closed, step), _cells(reference8, step)
     margin = _WINDOW + _SHIFT
     # the corner is ground: black where ink and ground have changed places
-    filled, source = (np.pad(grid, margin, constant_values=grid[0, 0]) for grid in (filled, source))
+    filled, source = _with_ground(filled, margin), _with_ground(source, margin)
     centre_r = np.rint(gaps.row[chosen] / step).astype(np.intp) + margin
     centre_c = np.rint(gaps.col[chosen] / step).astype(np.intp) + margin
     inner, outer = np.arange(-_WINDOW, _WINDOW), np.arange(-margin, margin)
     mine = filled[centre_r[:, None, None] + inner[:, None], centre_c[:, None, None] + inner]
     theirs = source[centre_r[:, None, None] + outer[:, None], centre_c[:, None, None] + outer]
     side = 2 * _SHIFT + 1
-    views = np.lib.stride_tricks.sliding_window_view(theirs, (2 * _WINDOW, 2 * _WINDOW), axis=(1, 2))
+    w = 2 * _WINDOW
+    views = as_strided(theirs, (len(chosen), side, side, w, w), theirs.strides + theirs.strides[1:])
     gap = _gap_cells(gaps, chosen, step, centre_r, centre_c)
     if gaps.alone:
         mine = mine + gap.astype(np.float32)
     both = np.stack([mine, gap], axis=-1, dtype=np.float32).reshape(len(chosen), -1, 2)
     cross, cross_gap = np.moveaxis(views.reshape(len(chosen), side * side, -1) @ both, 2, 0)
-    power = np.cumsum(np.cumsum(np.pad(theirs**2, ((0, 0), (1, 0), (1, 0))), axis=1), axis=2)
-    w = 2 * _WINDOW
+    power = np.zeros((len(chosen), 2 * margin + 1, 2 * margin + 1), np.float32)
+    power[:, 1:, 1:] = (theirs**2).cumsum(axis=1).cumsum(axis=2)
     power = power[:, w:, w:] - power[:, :-w, w:] - power[:, w:, :-w] + power[:, :-w, :-w]
     offsets = np.arange(-_SHIFT, _SHIFT + 1)
     away = offsets[:, None] ** 2 + offsets**2

@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from fontgen.glyphs.clean_fill import FLANK_PX, REACH_PX, carry_across
-from fontgen.glyphs.clean_gaps import MIN_DEPTH, Frames, Gaps, measure, source_evidence
-from fontgen.glyphs.clean_morphology import EIGHT, Ink8, Mask, euler_number, stroke_width_px, topology
+from fontgen.glyphs.clean_frames import Frames
+from fontgen.glyphs.clean_gaps import MIN_DEPTH, Gaps, measure, source_evidence
+from fontgen.glyphs.clean_morphology import Ink8, Mask, label, stretches, stroke_width_px, topology
 from fontgen.glyphs.clean_weights import Network, log_odds
 
 LinkKind = Literal["cut", "bridge"]
@@ -70,7 +70,7 @@ def mend_links(
     pixels changed and the confidence.
     """
     # a cut adds a component or takes a hole away, a bridge the reverse
-    excess = euler_number(ink8 >= 128) - euler_number(reference8 >= 128)
+    excess = stretches(ink8 >= 128).euler - stretches(reference8 >= 128).euler
     kind: LinkKind = "cut" if excess > 0 else "bridge"
     if not excess or kind not in kinds:
         return ink8, []
@@ -121,10 +121,12 @@ def _without_crumbs(before8: Ink8, after8: Ink8, scale: float) -> Ink8:
     reach = max(2, round(2 * scale))
     rows, cols = (slice(max(int(side[0]) - reach, 0), int(side[-1]) + reach + 1) for side in changed)
     part = after8[rows, cols].copy()
-    labels, count = ndimage.label(part >= _FAINT, EIGHT)
-    small = np.bincount(labels.ravel(), minlength=count + 1) <= _CRUMB_PX * scale**2
-    small[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False  # it may go on outside
-    part[small[labels]] = 0
+    flat, members, count = label(part >= _FAINT)
+    small = np.bincount(members, minlength=count) <= _CRUMB_PX * scale**2
+    row, col = np.divmod(flat, part.shape[1])
+    inside = (row > 0) & (row < part.shape[0] - 1) & (col > 0) & (col < part.shape[1] - 1)
+    small[members[~inside]] = False  # it may go on outside
+    part.ravel()[flat[small[members]]] = 0
     out = after8.copy()
     out[rows, cols] = part
     return out
@@ -170,12 +172,9 @@ def find_links(ink8: Ink8, stroke_px: float, scale: float) -> Gaps:
 def _find(ink8: Ink8, width_px: float, longest_px: float, stroke_px: float, scale: float) -> Gaps:
     height, wide = ink8.shape
     dip = np.zeros((len(_STEPS), height + 1, wide), np.uint8)  # one below the other, a row of ground between
-    for plane, (d_row, d_col, px) in zip(dip, _STEPS, strict=True):
-        plane[:height] = _closed_along(ink8, d_row, d_col, ceil(width_px / px)) - ink8
-    lacking = (dip > MIN_DEPTH).reshape(-1, wide)
-    labels, count = ndimage.label(lacking, EIGHT)
-    flat = np.flatnonzero(lacking)
-    members = labels.ravel()[flat].astype(np.intp) - 1
+    for layer, (down, right, px) in zip(dip, _STEPS, strict=True):
+        layer[:height] = _closed_along(ink8, down, right, ceil(width_px / px)) - ink8
+    flat, members, count = label((dip > MIN_DEPTH).reshape(-1, wide))
     size = np.bincount(members, minlength=count)
     fits = (size >= 3 * scale**2) & (size <= _FULL * longest_px * width_px)
     flat, members, count = flat[fits[members]], (np.cumsum(fits) - 1)[members[fits[members]]], int(fits.sum())
@@ -206,17 +205,17 @@ def _find(ink8: Ink8, width_px: float, longest_px: float, stroke_px: float, scal
 
     frames = Frames(row, col, axis, length, width, scale)
     worth = (mass >= 3 * scale**2) & (length <= longest_px) & (depth > 0.35)
-    worth &= frames.flanks(ink8).min(axis=1) >= _FLANK
+    flanks = frames.flanks(ink8)
+    worth &= flanks.min(axis=1) >= _FLANK
     kept = np.flatnonzero(worth)
     frames = Frames(row[kept], col[kept], axis[kept], length[kept], width[kept], scale)
     position = np.full(count, -1, np.intp)
     position[kept] = np.arange(len(kept))
     members = position[members]
     mine = members >= 0
-    own = [value[kept] for value in (mass, depth, thickness, uneven)]
-    numbers = np.flatnonzero(fits)[kept] + 1
+    own = [value[kept] for value in (mass, depth, thickness, uneven, flanks)]
     return Gaps(
-        labels, numbers, ink8, scale, frames.row, frames.col, frames.axis, frames.length, frames.width,
+        ink8, scale, frames.row, frames.col, frames.axis, frames.length, frames.width,
         measure(ink8, ink8, None, frames, stroke_px, own), rows[mine], cols[mine], members[mine], weight[mine],
         stroke_px, alone=True,
     )  # fmt: skip

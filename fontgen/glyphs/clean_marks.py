@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from fontgen.glyphs.clean_morphology import (
-    EIGHT,
     Ink8,
     Mask,
     dilate,
     dilate_square,
     erode,
+    stretches,
     stroke_width_px,
 )
 
 _FAINT = 90
 """A stroke drawn thinner than a third of a pixel would be this faint; nothing that was meant is."""
+
+_SOME = 24
+"""Ink from here on holds a component together."""
 
 _SOLID = 250
 """Ink up to here inside a stroke is grey; above it is rounding."""
@@ -75,38 +79,60 @@ def specks(
     A dot is about as wide as a stroke in both directions; dust is smaller. Where the source has no
     ink nearby 1.6 times that extent counts as dust.
     """
-    labels, count = ndimage.label(ink8 >= 24, EIGHT)
+    ink = ink8 >= _SOME
     found: list[tuple[Mask, tuple[slice, slice]]] = []
-    if count == 1:
-        return found
     tolerance_px = max(1, round(_SOURCE_TOLERANCE_PX * scale))
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        extent = max(window[0].stop - window[0].start, window[1].stop - window[1].start) - 1
-        if extent > 2 * speck_px * scale + 1:
-            continue
-        mask = labels[window] == number
-        limit = min(speck_px * scale, 0.6 * stroke_px)
+    limit = min(speck_px * scale, 0.6 * stroke_px)
+    for mask, window in _small_components(ink, 2 * speck_px * scale + 2):
+        extent = max(mask.shape) - 1
         if extent > limit and (
             reference8 is None or extent > 1.6 * limit or _reaches(mask, window, reference8, tolerance_px)
         ):
             continue
-        if not _beside_ink(labels, number, window, max(1, round(_CRUMB_PX * scale))):
+        if not _beside_ink(ink, mask, window, max(1, round(_CRUMB_PX * scale))):
             found.append((mask, window))
     return found
 
 
-def _beside_ink(labels: NDArray[np.int32], number: int, window: tuple[slice, slice], reach_px: int) -> bool:
+def _small_components(ink: Mask, most_px: float) -> Iterator[tuple[Mask, tuple[slice, slice]]]:
+    """Mask within the window, and window, of the components that extend no further; none where there is only one."""
+    lines = stretches(ink)
+    members, count = lines.components()
+    if count < 2:
+        return
+    order = np.argsort(members, kind="stable")  # within a component rows come in order
+    first = np.searchsorted(members[order], np.arange(count))
+    last = np.append(first[1:], len(order)) - 1
+    top, bottom = lines.row[order[first]], lines.row[order[last]] + 1
+    left, right = np.minimum.reduceat(lines.start[order], first), np.maximum.reduceat(lines.stop[order], first)
+    for i in np.flatnonzero(np.maximum(bottom - top, right - left) <= most_px):
+        mask = np.zeros((bottom[i] - top[i], right[i] - left[i]), bool)
+        for line in order[first[i] : last[i] + 1]:
+            mask[lines.row[line] - top[i], lines.start[line] - left[i] : lines.stop[line] - left[i]] = True
+        yield mask, (slice(int(top[i]), int(bottom[i])), slice(int(left[i]), int(right[i])))
+
+
+def _beside_ink(ink: Mask, mask: Mask, window: tuple[slice, slice], reach_px: int) -> bool:
     """Whether a speck lies so near to other ink that it may be the end of a stroke which a brush left broken."""
-    other = labels[_around(window, reach_px)]
-    return bool(((other > 0) & (other != number) & dilate(other == number, reach_px)).any())
+    around = _around(window, reach_px)
+    grown, there = _grown(mask, reach_px), ink[around].copy()
+    top, left = (side.start - outer.start for side, outer in zip(window, around, strict=True))
+    there[top : top + mask.shape[0], left : left + mask.shape[1]] &= ~mask
+    return bool((there & grown[reach_px - top :, reach_px - left :][: there.shape[0], : there.shape[1]]).any())
 
 
 def _reaches(mask: Mask, window: tuple[slice, slice], reference8: Ink8, reach_px: int) -> bool:
     """Whether the source has ink within that distance of a mask within its window."""
-    grown = dilate(np.pad(mask, reach_px), reach_px)
+    grown = _grown(mask, reach_px)
     before = [max(reach_px - side.start, 0) for side in window]  # cut off by the border of the image
     there = reference8[_around(window, reach_px)] >= 128
     return bool((there & grown[before[0] :, before[1] :][: there.shape[0], : there.shape[1]]).any())
+
+
+def _grown(mask: Mask, reach_px: int) -> Mask:
+    wide = np.zeros((mask.shape[0] + 2 * reach_px, mask.shape[1] + 2 * reach_px), bool)
+    wide[reach_px:-reach_px, reach_px:-reach_px] = mask
+    return dilate(wide, reach_px)
 
 
 def _around(window: tuple[slice, slice], reach_px: int) -> tuple[slice, slice]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import atan2, cos, hypot, sin, sqrt
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from fontgen.glyphs.clean_morphology import EIGHT, Ink8
+from fontgen.glyphs.clean_morphology import Mask, Places, label
+
+Floats = NDArray[np.float64]
 
 _ANGLES = np.arange(36) * np.pi / 36
 _NORMALS = np.stack([np.cos(_ANGLES), -np.sin(_ANGLES)])
@@ -22,87 +25,100 @@ _SMALLEST_SHARE = 0.2
 _LINES = 4
 
 
-def split_lines(labels: NDArray[np.int32], flat: NDArray[np.intp], count: int, dip: Ink8, scale: float) -> int:
-    """Relabel, in place, the straight parts of components that spread both ways; returns the new count.
+def split_lines(
+    rows: Places, cols: Places, members: Places, count: int, weight: Floats, scale: float
+) -> tuple[Places, int]:
+    """Part the straight lines from components that spread both ways; returns the new members and their count.
 
-    `labels` (rows, cols) holds 1..count, at the places `flat` of the array laid flat, `dip` the depth of the gap;
-    lengths are px times `scale`.
+    Arrays are per pixel, in the order of rows and columns: its place, the component (from 0) that it belongs to, and
+    the depth of the gap there (0..1). Lengths are px times `scale`.
     """
-    for number, window in _wide_windows(labels, flat, count, _LONG_PX * scale * 0.6):
+    members = members.copy()
+    for number in _crooked(rows, cols, members, count, weight, scale):
+        rest = np.flatnonzero(members == number)
+        if min(np.ptp(rows[rest]), np.ptp(cols[rest])) + 1 < _LONG_PX * scale * 0.6:
+            continue
         for _ in range(_LINES):
-            line = _longest_line(labels[window] == number, dip[window], scale)
+            line = _longest_line(np.stack([rows[rest], cols[rest]], axis=1), weight[rest], scale)
             if line is None:
                 break
+            members[rest[line]] = count
             count += 1
-            labels[window][line] = count
+            rest = rest[~line]
         else:
             continue
         # what is left may have fallen apart
-        rest, pieces = ndimage.label(labels[window] == number, EIGHT)
-        for piece in range(2, pieces + 1):
-            count += 1
-            labels[window][rest == piece] = count
-    return count
+        parts, pieces = _parts(rows[rest], cols[rest])
+        members[rest[parts > 0]] = count - 1 + parts[parts > 0]
+        count += max(pieces - 1, 0)
+    return members, count
 
 
-def _wide_windows(
-    labels: NDArray[np.int32], flat: NDArray[np.intp], count: int, least_px: float
-) -> list[tuple[int, tuple[slice, slice]]]:
-    """Number and window of the components at least that wide and high."""
-    if not len(flat):
-        return []
-    numbers = labels.ravel()[flat]
-    order = np.argsort(numbers, kind="stable")  # within a component the pixels stay in the order of rows
-    starts = np.searchsorted(numbers[order], np.arange(1, count + 1))
-    rows, cols = np.divmod(flat[order], labels.shape[1])
-    tops, bottoms = rows[starts], rows[np.append(starts[1:], len(rows)) - 1] + 1
-    lefts, rights = np.minimum.reduceat(cols, starts), np.maximum.reduceat(cols, starts) + 1
-    wide = np.flatnonzero(np.minimum(bottoms - tops, rights - lefts) >= least_px)
-    return [(int(i) + 1, (slice(tops[i], bottoms[i]), slice(lefts[i], rights[i]))) for i in wide]
+def _crooked(rows: Places, cols: Places, members: Places, count: int, weight: Floats, scale: float) -> list[int]:
+    """The components that `_longest_line` does not find straight, by the same test on all at once."""
+
+    def total(values: Floats) -> Floats:
+        return np.bincount(members, values, count).astype(np.float64)
+
+    mass = np.maximum(total(weight), 1e-6)
+    d_row, d_col = rows - (total(weight * rows) / mass)[members], cols - (total(weight * cols) / mass)[members]
+    free = np.maximum(mass - total(weight * weight) / mass, 1e-6)
+    var_row, var_col = total(weight * d_row * d_row) / free + 1 / 12, total(weight * d_col * d_col) / free + 1 / 12
+    spread = np.hypot((var_row - var_col) / 2, total(weight * d_row * d_col) / free)
+    middle = (var_row + var_col) / 2
+    length, thickness = np.sqrt(12 * (middle + spread)), np.sqrt(12 * np.maximum(middle - spread, 0))
+    crooked = thickness > (1.8 * mass / length + 1.5 * scale) * (1 - 1e-9)
+    crooked &= np.bincount(members, minlength=count) >= _LONG_PX * scale
+    return np.flatnonzero(crooked).tolist()
 
 
-def _spread(points: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 2) weighted covariance of (k, 2) centred points, with that of a pixel's own extent."""
+def _parts(rows: Places, cols: Places) -> tuple[Places, int]:
+    """The component (from 0) of each of some pixels, in the order of rows and columns, and the components' count."""
+    if not len(rows):
+        return np.zeros(0, np.intp), 0
+    top, left = rows.min(), cols.min()
+    mask = np.zeros((int(rows.max() - top) + 1, int(cols.max() - left) + 1), bool)
+    mask[rows - top, cols - left] = True
+    return label(mask)[1:]
+
+
+def _spread(points: Floats, weight: Floats) -> tuple[float, float, float]:
+    """Largest and smallest variance of weighted (k, 2) points, a pixel's own extent added, and the largest's angle."""
     total = weight.sum()
     away = points - weight @ points / total
-    scatter: NDArray[np.float64] = (away * weight[:, None]).T @ away / (total - weight @ weight / total)
-    scatter += np.eye(2) / 12
-    return scatter
+    heavy = away * weight[:, None] / (total - weight @ weight / total)
+    (var_row, cov), (_, var_col) = (heavy.T @ away).tolist()
+    middle, spread = (var_row + var_col) / 2 + 1 / 12, hypot((var_row - var_col) / 2, cov)
+    return middle + spread, middle - spread, 0.5 * atan2(2 * cov, var_col - var_row)
 
 
-def _longest_line(mask: NDArray[np.bool_], dip: Ink8, scale: float) -> NDArray[np.bool_] | None:
-    """(rows, cols) bool: the pixels of the heaviest straight strip, or None when the mask is one strip or none."""
-    points = np.argwhere(mask).astype(np.float64)
+def _longest_line(points: Places, weight: Floats, scale: float) -> Mask | None:
+    """Which of (k, 2) pixels make up the heaviest straight strip, or None when they are one strip or none."""
     if len(points) < _LONG_PX * scale:
         return None
-    weight = dip[mask].astype(np.float64)
     middle = points - points.mean(axis=0)
-    spread = np.linalg.eigvalsh(_spread(middle, weight))
-    length, thickness = np.sqrt(12 * spread[1]), np.sqrt(12 * spread[0])
-    if thickness <= 1.8 * weight.sum() / 255 / length + 1.5 * scale:
+    most, least, _ = _spread(middle, weight)
+    if sqrt(12 * least) <= 1.8 * weight.sum() / sqrt(12 * most) + 1.5 * scale:
         return None  # straight already
     bins = np.floor((middle @ _NORMALS) / scale).astype(np.intp)
     bins -= bins.min()
     size = int(bins.max()) + 3
-    mass = np.zeros((len(_ANGLES), size))
-    for angle in range(len(_ANGLES)):
-        mass[angle] = np.bincount(bins[:, angle], weight, size)
+    placed = (bins + np.arange(len(_ANGLES)) * size).ravel()
+    mass = np.bincount(placed, np.repeat(weight, len(_ANGLES)), len(_ANGLES) * size).reshape(-1, size)
     strip = mass[:, :-2] + mass[:, 1:-1] + mass[:, 2:]
     best, at = np.unravel_index(int(strip.argmax()), strip.shape)
     chosen = np.abs(bins[:, best] - at - 1) <= 1
     for _ in range(2):  # the angle is refined by the pixels it gathered
         heavy = weight[chosen]
         centre = heavy @ middle[chosen] / heavy.sum()
-        _, axes = np.linalg.eigh(_spread(middle[chosen], heavy))
-        chosen = np.abs((middle - centre) @ axes[:, 0]) <= (_STRIP_PX / 2 + 0.5) * scale
-    along = ((middle - centre) @ axes[:, 1])[chosen]
+        angle = _spread(middle[chosen], heavy)[2]
+        chosen = np.abs((middle - centre) @ (cos(angle), -sin(angle))) <= (_STRIP_PX / 2 + 0.5) * scale
+    along = (middle[chosen] - centre) @ (sin(angle), cos(angle))
     share = weight[chosen].sum() / weight.sum()
     if share < _SMALLEST_SHARE or share > 0.97 or np.ptp(along) < _LONG_PX * scale:
         return None
-    line = np.zeros(mask.shape, bool)
-    rows, cols = points[chosen].astype(np.intp).T
-    line[rows, cols] = True
-    parts, count = ndimage.label(line, EIGHT)
+    parts, count = _parts(*points[chosen].T)
     if count > 1:  # only the part that hangs together
-        line = parts == np.bincount(parts.ravel())[1:].argmax() + 1
+        chosen[np.flatnonzero(chosen)[parts != np.bincount(parts).argmax()]] = False
+    line: Mask = chosen
     return line
