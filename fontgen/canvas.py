@@ -19,6 +19,9 @@ from fontgen.errors import ImageError
 DEFAULT_MARGIN_EM = 1 / 16
 """Room for overshoots around the em box; CJK strokes rarely leave it by more than 0.04 em."""
 
+DEFAULT_UNITS_PER_EM = 1000
+"""Of a font that no base font and no recipe sets another number for."""
+
 DEFAULT_DESCENDER_EM = -0.12
 """The em box of CJK fonts: ascender 0.88, descender -0.12 (OpenType's ideographic em-box default)."""
 

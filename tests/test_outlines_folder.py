@@ -9,7 +9,7 @@ import pytest
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
-from fontgen.outlines.folder import read_outline_folder, trace_folder
+from fontgen.outlines.folder import read_outline_folder, stale_outlines, trace_folder
 from fontgen.outlines.settings import TraceSettings
 
 CANVAS = Canvas(size_px=64)
@@ -71,6 +71,9 @@ def test_only_changed_images_are_traced_again(tmp_path: Path) -> None:
     write_ink(tmp_path / "in" / image_name(0x4E01), np.full((64, 64), 255, np.uint8))
     assert trace_folder(folder, tmp_path / "out").figures["traced"] == 1
     assert trace_folder(folder, tmp_path / "out", TraceSettings(genre="pixel")).figures["traced"] == 3
+    assert trace_folder(folder, tmp_path / "out", units_per_em=2048).figures["traced"] == 3
+    assert stale_outlines(folder, tmp_path / "out", TraceSettings(), 2048) == []
+    assert stale_outlines(folder, tmp_path / "out", TraceSettings()) == [0x4E00, 0x4E01, 0x4E02]
     fewer = images(tmp_path / "fewer", [0x4E00])
     trace_folder(fewer, tmp_path / "out")
     assert not (tmp_path / "out" / "U+4E02.svg").exists()

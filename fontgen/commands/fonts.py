@@ -41,8 +41,10 @@ def assemble(
     """
     from pydantic import ValidationError
 
+    from fontgen.canvas import DEFAULT_UNITS_PER_EM
     from fontgen.errors import FontError
     from fontgen.fonts.assemble import assemble_formats
+    from fontgen.fonts.face import FontRef, open_face
     from fontgen.fonts.settings import FontSettings, NameSettings
     from fontgen.stages.joining import folder_glyphs
 
@@ -54,7 +56,8 @@ def assemble(
         raise FontError(f"--{key} {given[str(key)]!r}: {error.errors()[0]['msg'].lower()}") from error
     if web is not None and output.suffix.lower() == ".ufo":
         raise FontError(f"{output}: a UFO has no slices for the web; leave --web out or write a font file")
-    glyphs, failed = folder_glyphs(images)
+    units = open_face(FontRef.of(base_font, face_index)).units_per_em if base_font else DEFAULT_UNITS_PER_EM
+    glyphs, failed = folder_glyphs(images, units_per_em=units)
     [report] = assemble_formats(
         base_font,
         glyphs,

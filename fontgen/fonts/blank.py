@@ -8,9 +8,8 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 
+from fontgen.canvas import DEFAULT_UNITS_PER_EM
 from fontgen.fonts.base import Base, font_bytes
-
-DEFAULT_UNITS_PER_EM = 1000
 
 TYPO_ASCENDER_EM = 0.88
 TYPO_DESCENDER_EM = -0.12

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fontgen.canvas import Canvas
+from fontgen.canvas import DEFAULT_UNITS_PER_EM, Canvas
 from fontgen.errors import ImageError, codepoint_name
 from fontgen.files import read_json, write_bytes, write_json
 from fontgen.glyphs.store import ImageFolder, codepoint_from_name, read_ink
@@ -28,6 +28,8 @@ Item = TypeVar("Item")
 MANIFEST = "outlines.json"
 FORMAT = "fontgen-outlines"
 UNITS_PER_EM = 1000
+"""Of the SVG files, whatever the font's."""
+
 BATCH = 16
 """Glyphs traced at once: enough that the arrays outweigh the calls, few enough that they stay in the cache."""
 
@@ -64,9 +66,14 @@ def svg_name(codepoint: int) -> str:
 
 
 def trace_folder(
-    folder: ImageFolder, output: Path, settings: TraceSettings | None = None, *, workers: int | None = None
+    folder: ImageFolder,
+    output: Path,
+    settings: TraceSettings | None = None,
+    *,
+    units_per_em: int = DEFAULT_UNITS_PER_EM,
+    workers: int | None = None,
 ) -> Report:
-    """Trace every image into `output`, and record them in `outlines.json`.
+    """Trace every image into `output` for a font with `units_per_em`, and record them in `outlines.json`.
 
     A glyph whose image, canvas and settings are those of the last run is left as it lies, so that an SVG
     edited by hand stays. SVGs of an earlier run whose codepoint has no image any more are removed. A glyph
@@ -75,11 +82,12 @@ def trace_folder(
     """
     report = Report("trace")
     known = outline_records(output)
-    jobs = _jobs(folder, output, settings or TraceSettings(), known)
+    settings = settings or TraceSettings()
+    jobs = _jobs(folder, output, settings, units_per_em, known)
     records: dict[int, dict[str, Any]] = {}
     traced = points = 0
     batches = in_batches(jobs, BATCH)
-    tracer = _FolderTracer(folder.canvas, settings or TraceSettings())
+    tracer = _FolderTracer(folder.canvas, settings, units_per_em)
     for outcome in chain.from_iterable(parallel_map(tracer, batches, workers=workers, chunk=1, few=FEW_BATCHES)):
         if outcome.record is None:
             report.add_failed(outcome.codepoint, outcome.error)
@@ -105,9 +113,9 @@ def trace_folder(
 
 
 def _jobs(
-    folder: ImageFolder, output: Path, settings: TraceSettings, known: Mapping[int, dict[str, Any]]
+    folder: ImageFolder, output: Path, settings: TraceSettings, units_per_em: int, known: Mapping[int, dict[str, Any]]
 ) -> Iterator[_Job]:
-    key = f"{TRACER_VERSION} {folder.canvas.to_json()} {settings.model_dump_json()}"
+    key = f"{TRACER_VERSION} {units_per_em} {folder.canvas.to_json()} {settings.model_dump_json()}"
     for codepoint, path in folder.files.items():
         yield _Job(
             codepoint=codepoint,
@@ -118,10 +126,12 @@ def _jobs(
         )
 
 
-def stale_outlines(folder: ImageFolder, output: Path, settings: TraceSettings) -> list[int]:
+def stale_outlines(
+    folder: ImageFolder, output: Path, settings: TraceSettings, units_per_em: int = DEFAULT_UNITS_PER_EM
+) -> list[int]:
     """Codepoints that `trace_folder` would trace, rather than keep."""
-    known = outline_records(output)
-    return [job.codepoint for job in _jobs(folder, output, settings, known) if not _stands(job, _source(job))]
+    jobs = _jobs(folder, output, settings, units_per_em, outline_records(output))
+    return [job.codepoint for job in jobs if not _stands(job, _source(job))]
 
 
 def read_outline_folder(path: Path) -> Iterator[tuple[int, Outline]]:
@@ -177,8 +187,8 @@ def _stands(job: _Job, source: str) -> bool:
 class _FolderTracer:
     """Picklable: traces those images of a batch whose SVG does not stand yet."""
 
-    def __init__(self, canvas: Canvas, settings: TraceSettings) -> None:
-        self.canvas, self.settings = canvas, settings
+    def __init__(self, canvas: Canvas, settings: TraceSettings, units_per_em: int) -> None:
+        self.canvas, self.settings, self.units_per_em = canvas, settings, units_per_em
 
     def __call__(self, jobs: Sequence[_Job]) -> list[_Outcome]:
         outcomes: dict[int, _Outcome] = {}
@@ -194,7 +204,7 @@ class _FolderTracer:
             else:
                 waiting[job.codepoint] = job, source
         images = [(codepoint, job.image) for codepoint, (job, _) in waiting.items()]
-        for codepoint, outline, problem in trace_images(images, self.canvas, self.settings):
+        for codepoint, outline, problem in trace_images(images, self.canvas, self.settings, self.units_per_em):
             job, source = waiting[codepoint]
             if outline is None:
                 outcomes[codepoint] = _Outcome(codepoint, None, error=problem)
@@ -205,7 +215,10 @@ class _FolderTracer:
 
 
 def trace_images(
-    images: Sequence[tuple[int, Path]], canvas: Canvas, settings: TraceSettings
+    images: Sequence[tuple[int, Path]],
+    canvas: Canvas,
+    settings: TraceSettings,
+    units_per_em: int = DEFAULT_UNITS_PER_EM,
 ) -> list[tuple[int, Outline | None, str]]:
     """(codepoint, outline, "") for each (codepoint, image file), or (codepoint, None, what is wrong with it)."""
     inks: dict[int, NDArray[np.uint8]] = {}
@@ -215,7 +228,9 @@ def trace_images(
             inks[codepoint] = read_ink(path, size_px=canvas.size_px)
         except ImageError as error:
             problems[codepoint] = str(error)
-    outlines = dict(zip(inks, trace_inks(list(inks.values()), canvas, settings), strict=True))
+    outlines = dict(
+        zip(inks, trace_inks(list(inks.values()), canvas, settings, units_per_em=units_per_em), strict=True)
+    )
     for codepoint, path in images:
         if codepoint in outlines and outlines[codepoint].is_empty and not chr(codepoint).isspace():
             problems[codepoint] = (

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from fontgen.canvas import Canvas
+from fontgen.canvas import DEFAULT_UNITS_PER_EM, Canvas
 from fontgen.errors import ImageError
 from fontgen.outlines.edge import Complexes, Ints, Loops, edge_loops, enclosed_areas, joined, pixel_loops
 from fontgen.outlines.features import find_features
@@ -22,7 +22,6 @@ from fontgen.outlines.untangle import Grid, untangled
 from fontgen.outlines.winding import wind_by_nesting
 
 _SPECKLE_PX2 = 2.0
-DEFAULT_UNITS_PER_EM = 1000
 _FINEST_PX = 0.1  # what the edge of a perfect image can be trusted to
 
 

@@ -11,7 +11,7 @@ from fontgen.outlines.folder import stale_outlines
 from fontgen.stages.build import Build
 from fontgen.stages.drawing import infer_keys
 from fontgen.stages.inputs import fates, read_charset, source_keys
-from fontgen.stages.outputs import images_to_trace, trace_settings
+from fontgen.stages.outputs import font_units, images_to_trace, trace_settings
 from fontgen.stages.repair import clean_keys, first_scores
 
 
@@ -77,5 +77,6 @@ def _stale_outlines(build: Build, codepoints: list[int], cleaned_anew: set[int])
     images, _ = images_to_trace(build)
     kept = images.subset(standing)
     present: dict[int, Path] = {c: path for c, path in kept.files.items() if path.exists()}
-    stale = stale_outlines(replace(kept, files=present), build.folder("trace").path, trace_settings(build))
+    kept = replace(kept, files=present)
+    stale = stale_outlines(kept, build.folder("trace").path, trace_settings(build), font_units(build))
     return [*(c for c in codepoints if c in cleaned_anew), *stale]

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from fontgen.canvas import Placement
+from fontgen.canvas import DEFAULT_UNITS_PER_EM, Placement
 from fontgen.fonts.join import AssembledGlyph
 from fontgen.glyphs.store import ImageFolder
 from fontgen.outlines.folder import (
@@ -24,8 +24,10 @@ from fontgen.outlines.stored import StoredOutline
 from fontgen.parallel import parallel_map
 
 
-def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[Iterator[AssembledGlyph], dict[int, str]]:
-    """Glyphs of a folder of SVG outlines, or of images, which are traced on the way.
+def folder_glyphs(
+    root: Path, settings: TraceSettings | None = None, *, units_per_em: int = DEFAULT_UNITS_PER_EM
+) -> tuple[Iterator[AssembledGlyph], dict[int, str]]:
+    """Glyphs of a folder of SVG outlines, or of images, which are traced on the way for a font with `units_per_em`.
 
     Returns the glyphs as a stream and a dict of codepoint -> problem that fills while they are read.
     A glyph's advance is the one that its folder records.
@@ -40,7 +42,9 @@ def folder_glyphs(root: Path, settings: TraceSettings | None = None) -> tuple[It
     folder = ImageFolder.open(root)
 
     def glyphs() -> Iterator[AssembledGlyph]:
-        tracer = partial(trace_images, canvas=folder.canvas, settings=settings or TraceSettings())
+        tracer = partial(
+            trace_images, canvas=folder.canvas, settings=settings or TraceSettings(), units_per_em=units_per_em
+        )
         batches = parallel_map(tracer, in_batches(folder.files.items(), BATCH), chunk=1, few=FEW_BATCHES)
         for codepoint, outline, problem in chain.from_iterable(batches):
             if outline is None:

@@ -9,7 +9,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from fontgen.canvas import Placement
+from fontgen.canvas import DEFAULT_UNITS_PER_EM, Placement
 from fontgen.errors import codepoint_name
 from fontgen.files import write_json
 from fontgen.fonts.base import open_base
@@ -37,7 +37,13 @@ from fontgen.workspace import StageFolder
 
 
 def _trace_inputs(build: Build) -> Any:
-    return [build.recipe.trace.model_dump(mode="json"), by_hand.hand_hash(build)]
+    return [build.recipe.trace.model_dump(mode="json"), font_units(build), by_hand.hand_hash(build)]
+
+
+def font_units(build: Build) -> int:
+    """Units per em of the font that the build makes."""
+    ref = build.target_refs[0]
+    return open_face(ref).units_per_em if ref else build.recipe.font.units_per_em or DEFAULT_UNITS_PER_EM
 
 
 _GENRE_GLYPHS = 60
@@ -69,7 +75,7 @@ def _run_trace(build: Build, folder: StageFolder) -> Outcome:
     settings = trace_settings(build)
     if build.recipe.trace.genre != settings.genre:
         build.talk.line(f"  genre {settings.genre}, by the target font's own outlines")
-    report = trace_folder(images, folder.path, settings)
+    report = trace_folder(images, folder.path, settings, units_per_em=font_units(build))
     build.reports["trace"] = report
     figures = {**report.figures, "failed": len(report.failed), "by_hand": len(painted)}
     if build.target_refs[0] is None:
@@ -81,7 +87,8 @@ def _trace_target_images(build: Build, folder: StageFolder) -> int:
     """Without a target font the font's own glyphs are the target's images, traced like the others."""
     root = build.recipe.target.images
     assert root is not None
-    report = trace_folder(ImageFolder.open(root), folder.path / "target", build.recipe.trace)
+    units = font_units(build)
+    report = trace_folder(ImageFolder.open(root), folder.path / "target", build.recipe.trace, units_per_em=units)
     build.reports["trace"].failed.update(report.failed)
     return len(report.done)
 
@@ -105,14 +112,15 @@ def _glyphs(build: Build) -> Iterator[AssembledGlyph]:
     dropped, replaced = _dropped(build), _replaced(build)
     drawn, painted = by_hand.drawn(build), by_hand.painted(build)
     outlines = outline_files(build.folder("trace").path) | drawn
-    moves = {c: move for c, move in put_back(build).items() if c not in drawn and c not in painted}
+    moves = {c: move for c, move in put_back(build, font_units(build)).items() if c not in drawn and c not in painted}
     settings = trace_settings(build) if replaced else build.recipe.trace
+    units = font_units(build)
     _, placement = build.geometry()
     for codepoint in charset["generate"]:
         record = source.glyphs.get(codepoint, {})
         unfitting = _unfitting(record, placement)
         if codepoint in replaced and codepoint in source.files:
-            outline = trace_ink(source.read(codepoint), source.canvas, settings)
+            outline = trace_ink(source.read(codepoint), source.canvas, settings, units_per_em=units)
             for step in unfitting:
                 outline = outline.placed(step)
             yield AssembledGlyph(codepoint, outline, record.get("advance_em"))

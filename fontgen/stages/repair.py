@@ -125,10 +125,16 @@ def _offset_em(dx_px: float, dy_px: float, canvas: Canvas) -> list[float]:
     return [dx_px / canvas.px_per_em, -dy_px / canvas.px_per_em]
 
 
-def put_back(build: Build) -> dict[int, Placement]:
-    """Codepoint -> what carries the outline of a drifting glyph to its place; empty unless the recipe asks for it."""
+def put_back(build: Build, units_per_em: int) -> dict[int, Placement]:
+    """Codepoint -> what carries the outline of a drifting glyph to its place; empty unless the recipe asks for it.
+
+    By whole font units, so that rounding makes the same of an outline as it did when it was traced.
+    """
     offsets = read_json(build.folder("register").path / "registration.json")["put_back"]
-    return {int(name[2:], 16): Placement(dx_em=-dx, dy_em=-dy) for name, (dx, dy) in offsets.items()}
+    moves = {
+        int(name[2:], 16): [-round(d * units_per_em) / units_per_em for d in offset] for name, offset in offsets.items()
+    }
+    return {codepoint: Placement(dx_em=dx, dy_em=dy) for codepoint, (dx, dy) in moves.items()}
 
 
 def _has_held_out(build: Build) -> bool:
