@@ -101,19 +101,20 @@ def test_the_networks_evidence_is_that_of_a_convolution() -> None:
     """Against a direct sum over the kernel at one place, beyond the border no ink."""
     rng = np.random.default_rng(0)
     source, image = rng.random((2, 16, 16))
-    x = np.stack([source, image], axis=2)
+    x = np.stack([source, image])
     side, stride, dilation, outputs = LAYERS[0]
     looks = _looks(x.astype(np.float32), side, stride, dilation)
     weight, bias = _weights()[0]
-    assert weight.shape == (side * side * INPUTS, outputs)
+    assert weight.shape == (outputs, INPUTS * side * side)
+    by_place = weight.reshape(outputs, INPUTS, side * side)
     place = np.zeros(outputs)
     for k in range(side * side):
         row, col = 2 * 0 + k // side - 2, 2 * 3 + k % side - 2
         if 0 <= row < 16 and 0 <= col < 16:
-            place += x[row, col] @ weight[2 * k : 2 * k + 2]
-    assert np.allclose(looks[0, 3] @ weight, place, atol=1e-5)
+            place += by_place[:, :, k] @ x[:, row, col]
+    assert np.allclose(weight @ looks[:, 3], place, atol=1e-5)
     assert evidence(source, image).shape == (2, 8, 8)
-    assert bias.shape == (outputs,)
+    assert bias.shape == (outputs, 1)
 
 
 def test_too_few_pairs_are_refused(pairs: tuple) -> None:

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from fontgen.glyphs.clean_frames import Frames, surroundings
-from fontgen.glyphs.clean_morphology import Ink8, Mask, close, dilate_square, label, stroke_width_px
+from fontgen.glyphs.clean_morphology import Ink8, Mask, cell_means, close, dilate_square, label, stroke_width_px
 from fontgen.glyphs.clean_split import split_lines
 
 Floats = NDArray[np.float64]
@@ -197,17 +197,6 @@ def cell_px(size_px: int) -> int:
     return max(1, size_px // _CELLS)
 
 
-def _cells(ink8: Ink8, step: int) -> NDArray[np.float32]:
-    """Mean ink (0..1) of cells of `step` px a side."""
-    height, width = ink8.shape
-    padded = np.zeros((-(-height // step) * step, -(-width // step) * step), np.uint8)
-    padded[:height, :width] = ink8
-    rows = sum((padded[offset::step].astype(np.uint32) for offset in range(1, step)), padded[::step].astype(np.uint32))
-    total = sum((rows[:, offset::step] for offset in range(1, step)), rows[:, ::step])
-    grid: NDArray[np.float32] = total.astype(np.float32) / np.float32(255 * step * step)
-    return grid
-
-
 def _with_ground(grid: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
     wide = np.full((grid.shape[0] + 2 * margin, grid.shape[1] + 2 * margin), grid[0, 0])
     wide[margin:-margin, margin:-margin] = grid
@@ -223,7 +212,7 @@ def source_evidence(gaps: Gaps, chosen: NDArray[np.intp], reference8: Ink8) -> t
     Also returns (len(chosen),) bool: the source is the same drawing here and has the gap.
     """
     step = cell_px(round(gaps.scale * DESIGN_SIZE_PX))
-    filled, source = _cells(gaps.closed, step), _cells(reference8, step)
+    filled, source = cell_means(gaps.closed, step), cell_means(reference8, step)
     margin = _WINDOW + _SHIFT
     # the corner is ground: black where ink and ground have changed places
     filled, source = _with_ground(filled, margin), _with_ground(source, margin)

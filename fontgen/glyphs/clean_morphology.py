@@ -134,6 +134,19 @@ def topology(ink: Mask) -> tuple[int, int]:
     return components, components - found.euler
 
 
+def cell_means(ink8: Ink8, step: int) -> NDArray[np.float32]:
+    """Mean ink (0..1) of cells of `step` px a side, those of the last row and column filled up with ground."""
+    height, width = ink8.shape
+    if height % step or width % step:
+        wide = np.zeros((-(-height // step) * step, -(-width // step) * step), np.uint8)
+        wide[:height, :width] = ink8
+        ink8 = wide
+    rows = sum((ink8[offset::step].astype(np.uint32) for offset in range(1, step)), ink8[::step].astype(np.uint32))
+    total = sum((rows[:, offset::step] for offset in range(1, step)), rows[:, ::step])
+    grid: NDArray[np.float32] = total.astype(np.float32) / np.float32(255 * step * step)
+    return grid
+
+
 def stroke_width_px(ink: Mask) -> float:
     """Mean stroke width: twice the area over the perimeter, as of a long bar; 0 for a blank image.
 

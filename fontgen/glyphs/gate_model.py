@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 from fontgen.errors import ImageError
 from fontgen.glyphs import gate_features as features
@@ -197,6 +197,8 @@ def _fit_weights(genuine: Floats, mistakes: Mapping[str, Floats]) -> Floats:
         pull[-1] = 0
         value = float((share * np.logaddexp(0, -margin)).sum() + _RIDGE * (weights[:-1] ** 2).sum())
         return value, x.T @ (-share * sign / (1 + np.exp(np.clip(margin, -50, 50)))) + pull
+
+    from scipy import optimize  # only the fit needs it, and workers that score would take a quarter of a second over it
 
     fitted: Floats = optimize.minimize(
         loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}

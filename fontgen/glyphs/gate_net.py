@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib import resources
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 Single = NDArray[np.float32]
@@ -26,26 +27,29 @@ def evidence(source: NDArray[np.floating], image: NDArray[np.floating]) -> Singl
 
     Both are mean ink, 0..1, on the same grid.
     """
-    x: Single = np.stack([source, image], axis=2).astype(np.float32)
+    x: Single = np.stack([source, image]).astype(np.float32)
     *hidden, last = _weights()
     for (side, stride, dilation, _), (weight, bias) in zip(LAYERS[:-1], hidden, strict=True):
-        x = np.maximum(_looks(x, side, stride, dilation) @ weight + bias, 0)
+        rows, cols = x.shape[1] // stride, x.shape[2] // stride
+        x = np.maximum(weight @ _looks(x, side, stride, dilation) + bias, 0).reshape(-1, rows, cols)
     weight, bias = last
-    odds: Single = np.moveaxis(x @ weight + bias, 2, 0)
+    odds: Single = (weight @ x.reshape(len(x), -1) + bias).reshape(-1, *x.shape[1:])
     return odds
 
 
 def _looks(x: Single, side: int, stride: int, dilation: int) -> Single:
-    """(rows, cols, channels) -> (rows / stride, cols / stride, side ** 2 * channels), beyond the border no ink."""
-    rows, cols, channels = x.shape
+    """(channels, rows, cols) -> (channels * side ** 2, rows * cols / stride ** 2), beyond the border no ink."""
+    channels, rows, cols = x.shape
     reach = dilation * (side // 2)
-    padded = np.zeros((rows + 2 * reach, cols + 2 * reach, channels), np.float32)
-    padded[reach : reach + rows, reach : reach + cols] = x
-    looks = np.empty((rows // stride, cols // stride, side * side, channels), np.float32)
-    for k in range(side * side):
-        row, col = dilation * (k // side), dilation * (k % side)
-        looks[:, :, k] = padded[row : row + rows : stride, col : col + cols : stride]
-    return looks.reshape(rows // stride, cols // stride, -1)
+    padded = np.zeros((channels, rows + 2 * reach, cols + 2 * reach), np.float32)
+    padded[:, reach : reach + rows, reach : reach + cols] = x
+    plane, row, col = padded.strides
+    looks = as_strided(
+        padded,
+        (channels, side, side, rows // stride, cols // stride),
+        (plane, dilation * row, dilation * col, stride * row, stride * col),
+    )
+    return looks.reshape(channels * side * side, -1)
 
 
 LOCAL_NAMES = ("gone_max", "gone_top", "gone_sum", "put_max", "put_top", "put_sum")
@@ -69,6 +73,8 @@ def _weights() -> list[tuple[Single, Single]]:
     parts, at, inputs = [], 0, INPUTS
     for side, _, _, outputs in LAYERS:
         size = side * side * inputs * outputs
-        parts.append((values[at : at + size].reshape(-1, outputs), values[at + size : at + size + outputs]))
+        # stored by place, then channel of input, then channel of output
+        weight = values[at : at + size].reshape(side * side, inputs, outputs).transpose(2, 1, 0).reshape(outputs, -1)
+        parts.append((np.ascontiguousarray(weight), values[at + size : at + size + outputs, None]))
         at, inputs = at + size + outputs, outputs
     return parts
