@@ -37,9 +37,7 @@ def crossing_pairs(segments: Complexes, contour: Ints, glyph: Ints) -> tuple[Int
     if not contour.size:
         return contour, contour
     one, two = _near(segments, glyph)
-    # A curve meets itself only when its handles together are longer than its chord.
-    handles = np.abs(segments[1] - segments[0]) + np.abs(segments[3] - segments[2])
-    looped = np.flatnonzero(handles > np.abs(segments[3] - segments[0]))
+    looped = np.flatnonzero(_may_loop(segments))
     one, two = np.concatenate([one, looped]), np.concatenate([two, looped])
     line = (segments[1] == segments[0]) & (segments[2] == segments[3])
     straight = line[one].astype(np.int64) + line[two]
@@ -56,7 +54,7 @@ def crossing_pairs(segments: Complexes, contour: Ints, glyph: Ints) -> tuple[Int
 
 
 def _near(segments: Complexes, glyph: Ints) -> tuple[Ints, Ints]:
-    """Pairs of segments of one glyph whose boxes overlap; neighbours' boxes may touch."""
+    """Pairs of segments of one glyph whose boxes overlap, and that no chord parts; neighbours' boxes may touch."""
     apart = glyph * _APART
     left, right = segments.real.min(axis=0) + apart, segments.real.max(axis=0) + apart
     bottom, top = segments.imag.min(axis=0), segments.imag.max(axis=0)
@@ -69,7 +67,40 @@ def _near(segments: Complexes, glyph: Ints) -> tuple[Ints, Ints]:
     two = one + 1 + np.arange(one.size) - np.repeat(np.cumsum(partners) - partners, partners)
     meet = np.flatnonzero((bottom[one] < top[two]) & (bottom[two] < top[one]) & (left[one] < right[two]))
     one, two = order[one[meet]], order[two[meet]]
-    return np.minimum(one, two), np.maximum(one, two)
+    one, two = np.minimum(one, two), np.maximum(one, two)
+    first, second = segments[:, one], segments[:, two]
+    close = ~(_parted(first, second) | _parted(second, first))
+    return one[close], two[close]
+
+
+def _may_loop(segments: Complexes) -> NDArray[np.bool_]:
+    """A curve meets itself only where it turns back from its chord's direction, and with handles longer than that."""
+    chord, steps = segments[3] - segments[0], np.diff(segments, axis=0)
+    back = (steps.real * chord.real + steps.imag * chord.imag <= 0).any(axis=0)
+    loops: NDArray[np.bool_] = back & (np.abs(steps[0]) + np.abs(steps[2]) > np.abs(chord))
+    return loops
+
+
+def _parted(segments: Complexes, others: Complexes) -> NDArray[np.bool_]:
+    """(pairs,) whether a line along the chord of the one has all control points of the other on its far side.
+
+    What runs along that line itself may turn back on it, and is left to the closer search.
+    """
+    across = 1j * (segments[3] - segments[0])
+    low, high = _extent(segments, across)
+    other_low, other_high = _extent(others, across)
+    thick = (high - low > _THIN) & (other_high - other_low > _THIN)
+    parted: NDArray[np.bool_] = thick & ((high <= other_low) | (other_high <= low))
+    return parted
+
+
+_THIN = 1e-6  # square units
+
+
+def _extent(segments: Complexes, along: Complexes) -> tuple[Floats, Floats]:
+    """Least and largest places of the control points in a direction, times its length."""
+    places = segments.real * along.real + segments.imag * along.imag
+    return places.min(axis=0), places.max(axis=0)
 
 
 def _cross(segments: Complexes, lines: bool, others: Complexes, other_lines: bool) -> NDArray[np.bool_]:

@@ -30,10 +30,10 @@ FORMAT = "fontgen-outlines"
 UNITS_PER_EM = 1000
 """Of the SVG files, whatever the font's."""
 
-BATCH = 16
+BATCH = 32
 """Glyphs traced at once: enough that the arrays outweigh the calls, few enough that they stay in the cache."""
 
-FEW_BATCHES = 4
+FEW_BATCHES = 2
 """Up to this many batches starting workers costs about as much as the work."""
 
 TRACER_VERSION = 4
