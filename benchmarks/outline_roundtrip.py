@@ -37,6 +37,7 @@ from fontgen.files import write_json
 from fontgen.fonts.face import Face, FontRef
 from fontgen.glyphs.render import render_ink
 from fontgen.outlines.folder import BATCH, in_batches
+from fontgen.outlines.genre import for_font
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import Genre, TraceSettings
 from fontgen.outlines.trace import trace_inks
@@ -89,6 +90,7 @@ def measure(path: Path, face_index: int, size_px: int, count: int, seed: int, se
     """One row for TrueType and one for CFF outlines."""
     face = Face(FontRef.of(path, face_index))
     truth = TTFont(path, fontNumber=face_index)
+    settings = for_font(settings, truth)
     codepoints = _sample(face, count, seed)
     canvas = Canvas(size_px=size_px)
     images = [render_ink(face, codepoint, canvas) for codepoint in codepoints]
@@ -270,7 +272,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs="+", default=[256, 384], help="image sizes in px (default 256 384)")
     parser.add_argument("--count", type=int, default=100, help="glyphs drawn by lot from the font (default 100)")
     parser.add_argument("--seed", type=int, default=1, help="the lot (default 1)")
-    parser.add_argument("--genre", default="auto", help="preset of the tracer (default auto)")
+    parser.add_argument("--genre", default="auto", help="preset of the tracer (default: by the font's own outlines)")
     parser.add_argument("--method", default="fit", choices=["fit", "potrace"])
     parser.add_argument("--tolerance-em", type=float, default=None, help="tolerance of the fit (default: the tracer's)")
     parser.add_argument(

@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
-from fontgen.outlines.genre import glyph_outline, measure_genre, sharp_share
+from fontgen.outlines.genre import for_font, glyph_outline, measure_genre, sharp_share, straight_share
 from fontgen.outlines.outline import Outline, signed_area
+from fontgen.outlines.settings import TraceSettings
 
 
 def outlines(path: Path) -> list[Outline]:
@@ -34,3 +37,29 @@ def test_square_turns_at_corners_and_nothing_turns_nowhere() -> None:
     assert sharp_share([Outline((square,))]) == pytest.approx(1.0)
     assert sharp_share([Outline()]) is None
     assert measure_genre([]) == "auto"
+
+
+def test_straight_stems_with_modelled_ends_are_a_serif() -> None:
+    stem = (((0.6, 0.0),), ((0.6, 0.8),), ((0.55, 0.9), (0.45, 0.9), (0.4, 0.8)), ((0.4, 0.0),))
+    slanted = tuple(tuple((x + 0.2 * y, y + 0.1 * x) for x, y in segment) for segment in stem)
+    assert sharp_share([Outline((stem,))]) == pytest.approx(0.5, abs=0.15)
+    assert straight_share([Outline((stem,))]) == pytest.approx(1.8 / 2.0)
+    assert measure_genre([Outline((stem,))]) == "serif"
+    assert straight_share([Outline((slanted,))]) == 0.0
+    assert measure_genre([Outline((slanted,))]) == "auto"
+
+
+def test_contours_without_an_on_curve_point_are_read() -> None:
+    """TrueType's four off-curve points of a circle; UnGraphic has such dots."""
+    pen = TTGlyphPen(None)
+    pen.qCurveTo((0, 0), (500, 0), (500, 500), (0, 500), None)
+    pen.closePath()
+    font = FontBuilder(1000)
+    font.setupGlyphOrder([".notdef", "dot"])
+    font.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "dot": pen.glyph()})
+    font.setupHorizontalMetrics({".notdef": (500, 0), "dot": (500, 0)})
+    font.setupCharacterMap({0x4E36: "dot"})
+    outline = glyph_outline(font.font.getGlyphSet(), "dot", units_per_em=1000)
+    assert outline.bounds_em() == pytest.approx((0.0, 0.0, 0.5, 0.5))
+    assert for_font(TraceSettings(), font.font).genre == "round"
+    assert for_font(TraceSettings(genre="brush"), font.font).genre == "brush"

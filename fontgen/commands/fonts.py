@@ -44,8 +44,11 @@ def assemble(
     from fontgen.canvas import DEFAULT_UNITS_PER_EM
     from fontgen.errors import FontError
     from fontgen.fonts.assemble import assemble_formats
+    from fontgen.fonts.base import open_base
     from fontgen.fonts.face import FontRef, open_face
     from fontgen.fonts.settings import FontSettings, NameSettings
+    from fontgen.outlines.genre import for_font
+    from fontgen.outlines.settings import TraceSettings
     from fontgen.stages.joining import folder_glyphs
 
     given = {"family": family, "style": style, "version": version}
@@ -57,7 +60,10 @@ def assemble(
     if web is not None and output.suffix.lower() == ".ufo":
         raise FontError(f"{output}: a UFO has no slices for the web; leave --web out or write a font file")
     units = open_face(FontRef.of(base_font, face_index)).units_per_em if base_font else DEFAULT_UNITS_PER_EM
-    glyphs, failed = folder_glyphs(images, units_per_em=units)
+    settings = TraceSettings()
+    if base_font:
+        settings = for_font(settings, open_base(base_font, face_index=face_index).open())
+    glyphs, failed = folder_glyphs(images, settings, units_per_em=units)
     [report] = assemble_formats(
         base_font,
         glyphs,

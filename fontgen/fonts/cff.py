@@ -19,7 +19,7 @@ from fontTools.pens.teePen import TeePen
 from fontTools.ttLib import TTFont
 
 from fontgen.errors import FontError
-from fontgen.fonts.glyf import Drawable, Recording, recordings, require_int16, truetype_bounds
+from fontgen.fonts.glyf import Drawable, Recording, recordings, require_int16, started_on_curve, truetype_bounds
 from fontgen.fonts.metrics import (
     Bounds,
     CompiledGlyph,
@@ -162,25 +162,12 @@ def to_cff(font: TTFont, *, error_em: float) -> None:
 
 def _convert(max_error: float, recording: Recording) -> CompiledGlyph:
     simple = RecordingPen()
-    simple.value = _started_on_curve(recording)
+    simple.value = started_on_curve(recording)
     if max_error == 0:
         return _compile(lambda pen: simple.replay(ReverseContourPen(pen)), rounding=0)
     return _compile(
         lambda pen: simple.replay(Qu2CuPen(pen, max_error, all_cubic=True, reverse_direction=True)), rounding=0.5
     )
-
-
-def _started_on_curve(recording: Recording) -> Recording:
-    """Give contours of off-curve points alone the start that TrueType implies: the middle of the last and first."""
-    started: Recording = []
-    for operator, points in recording:
-        if operator == "qCurveTo" and points[-1] is None:
-            (x0, y0), (x1, y1) = points[-2], points[0]
-            start = ((x0 + x1) / 2, (y0 + y1) / 2)
-            started += [("moveTo", (start,)), (operator, (*points[:-1], start))]
-        else:
-            started.append((operator, points))
-    return started
 
 
 def rename_cff(font: TTFont, *, postscript: str, family: str, full: str, style: str, version: str, notice: str) -> None:

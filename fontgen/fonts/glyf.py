@@ -20,9 +20,6 @@ from fontgen.errors import GlyphError
 from fontgen.fonts.metrics import Bounds, CompiledGlyph
 from fontgen.parallel import parallel_map
 
-Recording: TypeAlias = list[tuple[str, tuple[Any, ...]]]
-"""An outline as the pen calls that draw it (fontTools' RecordingPen)."""
-
 SMALLEST_ERROR_EM = 0.0001
 """Below this, quadratic approximations only add points that rounding to integers moves further."""
 
@@ -31,6 +28,9 @@ UNHINTED_PREP = bytes.fromhex("b801ff85b0048d")
 
 UNHINTED_GASP = {0xFFFF: 0x000F}
 """One range: grid-fit and smooth in both directions at every size (OpenType: gasp, version 1)."""
+
+Recording: TypeAlias = list[tuple[str, tuple[Any, ...]]]
+"""An outline as the pen calls that draw it (fontTools' RecordingPen)."""
 
 _INT16 = range(-32768, 32768)
 _COMPOSITE_FIELDS = ("maxCompositePoints", "maxCompositeContours", "maxComponentElements", "maxComponentDepth")
@@ -200,6 +200,19 @@ def smooth_unhinted(font: TTFont) -> None:
         font["gasp"] = newTable("gasp")
         font["gasp"].version = 1
         font["gasp"].gaspRange = dict(UNHINTED_GASP)
+
+
+def started_on_curve(recording: Recording) -> Recording:
+    """Give contours of off-curve points alone the start that TrueType implies: the middle of the last and first."""
+    started: Recording = []
+    for operator, points in recording:
+        if operator == "qCurveTo" and points[-1] is None:
+            (x0, y0), (x1, y1) = points[-2], points[0]
+            start = ((x0 + x1) / 2, (y0 + y1) / 2)
+            started += [("moveTo", (start,)), (operator, (*points[:-1], start))]
+        else:
+            started.append((operator, points))
+    return started
 
 
 def recordings(font: TTFont) -> Iterator[Recording]:

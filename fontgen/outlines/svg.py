@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from fontgen.canvas import DEFAULT_DESCENDER_EM
 from fontgen.errors import ImageError
 from fontgen.files import write_text
+from fontgen.fonts.glyf import started_on_curve
 from fontgen.outlines.cubic import Point
 from fontgen.outlines.outline import Contour, Outline, Segment, reversed_contour, signed_area
 from fontgen.outlines.truetype import SplineContours
@@ -244,6 +245,7 @@ def recorded_contours(pen: RecordingPen) -> list[Contour]:
     """The contours that were drawn into a recording pen, quadratics as cubics, open ones closed."""
     flat = DecomposingRecordingPen({})
     pen.replay(flat)
+    flat.value = started_on_curve(flat.value)
     contours: list[Contour] = []
     segments: list[Segment] = []
     start: Point = (0.0, 0.0)

@@ -98,11 +98,12 @@ def _fitted(loops: Loops, grid: Grid, settings: TraceSettings) -> tuple[Ints, li
     px_per_em = grid.canvas.px_per_em
     preset = PRESETS[settings.genre]
     radius_em = preset.corner_radius_em if settings.corner_radius_em is None else settings.corner_radius_em
+    tolerance_em = preset.tolerance_em if settings.tolerance_em is None else settings.tolerance_em
     windows = settle(loops)
     features = find_features(windows, corner_radius_px=radius_em * px_per_em, corner_ease=preset.corner_ease)
     # A rough edge says less than the tolerance asked for: ten times its tremble is what strokes wobble by.
     limits = FitLimits(
-        tolerance_px=np.maximum(settings.tolerance_em * px_per_em, _FINEST_PX + 10 * windows.loops.noise_px),
+        tolerance_px=np.maximum(tolerance_em * px_per_em, _FINEST_PX + 10 * windows.loops.noise_px),
         snap_degrees=settings.snap_degrees,
         half_unit_px=0.0005 * px_per_em,
     )

@@ -16,10 +16,9 @@ from fontgen.fonts.base import open_base
 from fontgen.fonts.blank import SPACES
 from fontgen.fonts.face import open_face
 from fontgen.fonts.join import AssembledGlyph
-from fontgen.glyphs.calibrate import calibration_sample
 from fontgen.glyphs.store import ImageFolder
 from fontgen.outlines.folder import TRACER_VERSION, outline_files, trace_folder
-from fontgen.outlines.genre import glyph_outline, measure_genre
+from fontgen.outlines.genre import for_font
 from fontgen.outlines.glif import stands_as_in_font
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.settings import TraceSettings
@@ -46,20 +45,12 @@ def font_units(build: Build) -> int:
     return open_face(ref).units_per_em if ref else build.recipe.font.units_per_em or DEFAULT_UNITS_PER_EM
 
 
-_GENRE_GLYPHS = 60
-
-
 def trace_settings(build: Build) -> TraceSettings:
     """The recipe's settings; genre auto becomes what the target font's own outlines say."""
     settings, base = build.recipe.trace, build.recipe.target.font
     if settings.genre != "auto" or base is None:
         return settings
-    font = open_base(base.path, face_index=base.face_index, location=base.location).open()
-    cmap, glyphs = font.getBestCmap(), font.getGlyphSet()
-    units = font["head"].unitsPerEm
-    chosen = calibration_sample(sorted(cmap))[:_GENRE_GLYPHS]
-    genre = measure_genre(glyph_outline(glyphs, cmap[c], units_per_em=units) for c in chosen)
-    return settings.model_copy(update={"genre": genre})
+    return for_font(settings, open_base(base.path, face_index=base.face_index, location=base.location).open())
 
 
 def images_to_trace(build: Build) -> tuple[ImageFolder, set[int]]:
