@@ -12,7 +12,7 @@ from scipy import ndimage
 from fontgen.canvas import Canvas
 from fontgen.errors import GlyphError, ImageError
 from fontgen.fonts.face import FontRef, open_face
-from fontgen.glyphs.clean import CleanResult, clean_folder, clean_ink
+from fontgen.glyphs.clean import CleanResult, clean_folder, clean_ink, weigh_source
 from fontgen.glyphs.clean_morphology import close, dilate, stroke_width_px, topology
 from fontgen.glyphs.clean_settings import CleanSettings
 from fontgen.glyphs.render import render_ink
@@ -96,6 +96,32 @@ def test_pinholes_and_specks_go_and_their_boxes_say_where() -> None:
     row0, col0, row1, col1 = found["pinhole"]
     assert row0 <= 89 < row1
     assert col0 <= 129 < col1
+
+
+def test_the_tip_of_a_stroke_that_runs_dry_is_no_speck() -> None:
+    """A faint thread leads from the stroke to its last dot; without the thread the dot is dust."""
+    stroke = bar(100, 40, 112, 120)
+    dry = stroke.copy()
+    dry[105:107, 124:126] = 160
+    loose = clean(dry)
+    assert [defect.kind for defect in loose.defects] == ["speck"]
+    assert np.array_equal(loose.ink8, stroke)
+    dry[105, 120:124] = (60, 12, 10, 30)
+    assert not clean(dry).defects
+
+
+def test_a_few_faint_pixels_are_no_veil() -> None:
+    faint = bar(100, 40, 112, 120)
+    faint[60, 60:64] = 20
+    assert not clean(faint).defects
+    faint[60, 60:70] = 20
+    assert [defect.kind for defect in clean(faint).defects] == ["veil"]
+
+
+def test_ink_of_a_source_that_is_another_drawing_acquits_a_gap_but_does_not_convict_it() -> None:
+    local, guided = np.array([0.0, 0.0, 5.0]), np.array([4.0, 4.0, -3.0])
+    misfit = np.array([3.0, 4.5, 4.5])
+    assert weigh_source(local, guided, misfit).tolist() == [4.0, 1.0, -3.0]
 
 
 def test_dot_as_wide_as_a_stroke_is_no_speck() -> None:

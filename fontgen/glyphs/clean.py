@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from fontgen.errors import GlyphError, ImageError
 from fontgen.glyphs import clean_marks as marks
 from fontgen.glyphs.clean_fill import fill_gap
-from fontgen.glyphs.clean_gaps import DESIGN_SIZE_PX, Gaps, cell_px, find_gaps, lies_along_an_outline, source_evidence
+from fontgen.glyphs.clean_gaps import (
+    DESIGN_SIZE_PX,
+    REFERENCE_MEASURES,
+    Floats,
+    Gaps,
+    cell_px,
+    find_gaps,
+    lies_along_an_outline,
+    source_evidence,
+)
 from fontgen.glyphs.clean_links import LinkKind, mend_links
 from fontgen.glyphs.clean_morphology import Ink8, Mask, stroke_width_px, topology
 from fontgen.glyphs.clean_overlay import write_overlay
@@ -30,6 +39,12 @@ _WORTH_A_LOOK = -6.0
 
 _SURE = 2.5
 """Log odds from which a defect convicts: hairlines come in groups, so its neighbours are judged more boldly."""
+
+_ANOTHER_DRAWING = 3.8
+"""Log misfit (squared cells of full ink) from which the source's strokes lie otherwise in this neighbourhood."""
+
+_BY_CHANCE = 1.0
+"""Log odds that the ink of such a source may add to what the gap's own shape says."""
 
 _MARGIN_PX = 16.0
 """White (px at 256 px) kept around the ink of glyph and source; beyond it nothing is looked at."""
@@ -89,7 +104,7 @@ def _clean_part(
     defects: list[Defect] = []
     out = ink8
     if settings.levels:
-        out = _clean_levels(out, reference8, defects)
+        out = _clean_levels(out, reference8, scale, defects)
     if settings.edges:  # before the rest: the crumbs of a ragged edge are neither dust nor gaps
         smooth = marks.smooth_edges(out, scale)
         if smooth is not None:
@@ -122,8 +137,8 @@ def _record(
         defects.append(Defect(kind, box, int(np.count_nonzero(mask)), confidence))
 
 
-def _clean_levels(ink8: Ink8, reference8: Ink8 | None, defects: list[Defect]) -> Ink8:
-    faint, grey = marks.veil(ink8), marks.grey_ink(ink8, reference8)
+def _clean_levels(ink8: Ink8, reference8: Ink8 | None, scale: float, defects: list[Defect]) -> Ink8:
+    faint, grey = marks.veil(ink8, scale), marks.grey_ink(ink8, reference8)
     if not faint.any() and not grey.any():
         return ink8
     out = ink8
@@ -177,7 +192,8 @@ def _clean_gaps(
         looked = np.flatnonzero(odds > _WORTH_A_LOOK)
         if len(looked):
             evidence, known = source_evidence(gaps, looked, reference8)
-            odds[looked] = log_odds(np.column_stack([gaps.measures[looked], evidence]), "gap guided")
+            guided = log_odds(np.column_stack([gaps.measures[looked], evidence]), "gap guided")
+            odds[looked] = weigh_source(odds[looked], guided, evidence[:, REFERENCE_MEASURES.index("source_misfit")])
             odds[looked[known]] = -np.inf
     odds[lies_along_an_outline(gaps)] = -np.inf
     chosen = np.flatnonzero(odds > _threshold(odds, settings.boldness))
@@ -195,6 +211,14 @@ def _clean_gaps(
         changed = (out != ink8)[window]
         _record(defects, kind, changed, float(1 / (1 + np.exp(-odds[index]))), (box[0], box[1]))
     return out if boxes else ink8
+
+
+def weigh_source(local: Floats, guided: Floats, misfit: Floats) -> Floats:
+    """The log odds of gaps (k,), from those without and with the source, and the log misfit of the source there.
+
+    Where the source is another drawing its ink lies there by chance: it may acquit a gap, hardly convict it.
+    """
+    return np.where(misfit > _ANOTHER_DRAWING, np.minimum(guided, local + _BY_CHANCE), guided)
 
 
 def _threshold(odds: NDArray[np.float64], boldness: float) -> float:

@@ -13,6 +13,7 @@ from fontgen.glyphs.clean_morphology import (
     dilate,
     dilate_square,
     erode,
+    label,
     stretches,
     stroke_width_px,
 )
@@ -37,12 +38,19 @@ _CRUMB_PX = 2.0
 """Loose ink nearer than this (px at 256 px) to other ink is left alone."""
 
 
-def veil(ink8: Ink8) -> Mask:
-    """(n, n) bool: faint ink that no edge explains."""
+_THREAD, _THREAD_PX = 8, 4.0
+"""The faintest ink by which a speck may hang on a stroke, and the longest way (px at 256 px)."""
+
+_A_FEW_PX = 4.0
+"""Faint pixels (at 256 px) up to which there is no veil: a brush stroke that runs dry leaves as many."""
+
+
+def veil(ink8: Ink8, scale: float) -> Mask:
+    """(rows, cols) bool: faint ink that no edge explains."""
     if not ((ink8 > 0) & (ink8 < _FAINT)).any():
         return np.zeros(ink8.shape, bool)
     faint: Mask = (ink8 > 0) & (ink8 < _FAINT) & ~dilate(ink8 >= _FAINT, 2)
-    return faint
+    return faint if np.count_nonzero(faint) > _A_FEW_PX * scale**2 else np.zeros(ink8.shape, bool)
 
 
 def veil_level(ink8: Ink8, faint: Mask) -> int:
@@ -89,7 +97,9 @@ def specks(
             reference8 is None or extent > 1.6 * limit or _reaches(mask, window, reference8, tolerance_px)
         ):
             continue
-        if not _beside_ink(ink, mask, window, max(1, round(_CRUMB_PX * scale))):
+        if _beside_ink(ink, mask, window, max(1, round(_CRUMB_PX * scale))):
+            continue
+        if not _hangs_by_a_thread(ink8, mask, window, max(1, round(_THREAD_PX * scale))):
             found.append((mask, window))
     return found
 
@@ -119,6 +129,19 @@ def _beside_ink(ink: Mask, mask: Mask, window: tuple[slice, slice], reach_px: in
     top, left = (side.start - outer.start for side, outer in zip(window, around, strict=True))
     there[top : top + mask.shape[0], left : left + mask.shape[1]] &= ~mask
     return bool((there & grown[reach_px - top :, reach_px - left :][: there.shape[0], : there.shape[1]]).any())
+
+
+def _hangs_by_a_thread(ink8: Ink8, mask: Mask, window: tuple[slice, slice], reach_px: int) -> bool:
+    """Whether faint ink leads from a speck to other ink within that distance: so a brush stroke runs dry."""
+    around = _around(window, reach_px)
+    near = ink8[around]
+    flat, members, count = label(near >= _THREAD)
+    top, left = (side.start - outer.start for side, outer in zip(window, around, strict=True))
+    own = np.zeros(near.shape, bool)
+    own[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+    other = (near >= _SOME) & ~own
+    here, there = (np.bincount(members, some.ravel()[flat], count) > 0 for some in (own, other))
+    return bool((here & there).any())
 
 
 def _reaches(mask: Mask, window: tuple[slice, slice], reference8: Ink8, reach_px: int) -> bool:

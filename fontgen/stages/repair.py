@@ -63,7 +63,7 @@ def clean_stale(build: Build, folder: StageFolder, images: ImageFolder, keys: Ma
     return report
 
 
-CLEAN_VERSION = 3
+CLEAN_VERSION = 4
 """Raised when cleaning makes something else of the same image."""
 
 
