@@ -45,7 +45,6 @@ def assemble(
     from fontgen.errors import FontError
     from fontgen.fonts.assemble import assemble_formats
     from fontgen.fonts.base import open_base
-    from fontgen.fonts.face import FontRef, open_face
     from fontgen.fonts.settings import FontSettings, NameSettings
     from fontgen.outlines.genre import for_font
     from fontgen.outlines.settings import TraceSettings
@@ -59,10 +58,10 @@ def assemble(
         raise FontError(f"--{key} {given[str(key)]!r}: {error.errors()[0]['msg'].lower()}") from error
     if web is not None and output.suffix.lower() == ".ufo":
         raise FontError(f"{output}: a UFO has no slices for the web; leave --web out or write a font file")
-    units = open_face(FontRef.of(base_font, face_index)).units_per_em if base_font else DEFAULT_UNITS_PER_EM
-    settings = TraceSettings()
+    settings, units = TraceSettings(), DEFAULT_UNITS_PER_EM
     if base_font:
-        settings = for_font(settings, open_base(base_font, face_index=face_index).open())
+        font = open_base(base_font, face_index=face_index).open()
+        settings, units = for_font(settings, font), font["head"].unitsPerEm
     glyphs, failed = folder_glyphs(images, settings, units_per_em=units)
     [report] = assemble_formats(
         base_font,
