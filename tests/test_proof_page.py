@@ -167,6 +167,19 @@ def test_same_input_same_bytes_and_no_reference(tmp_path: Path) -> None:
     assert page.data["presets"]
 
 
+def test_a_packed_font_is_not_unpacked_when_its_plain_file_is_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = TTFont(TARGET)
+    packed.flavor = "woff2"
+    packed.save(tmp_path / "packed.woff2")
+    write_proof(tmp_path / "packed.woff2", tmp_path / "a.html")
+    monkeypatch.setattr("fontgen.fonts.face._unpack", lambda *_: pytest.fail("unpacked"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    write_proof(tmp_path / "packed.woff2", tmp_path / "b.html", unpacked=TARGET)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
 def test_generated_characters_that_did_not_reach_the_font_are_counted(tmp_path: Path) -> None:
     write_proof(TRUTH, tmp_path / "proof.html", generated=[ProofGlyph(KANJI[0]), ProofGlyph(0x10FFFD)])
     text = (tmp_path / "proof.html").read_text(encoding="utf-8")

@@ -241,5 +241,5 @@ STAGES = (
         after=("clean",),
         version=2,
     ),
-    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs"), version=4),
+    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs"), version=5),
 )

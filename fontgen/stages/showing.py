@@ -90,6 +90,7 @@ def _run_proof(build: Build, folder: StageFolder) -> Outcome:
         folder.path / "proof.html",
         generated=generated,
         references=_references(build),
+        unpacked=next((path for path in fonts if path.suffix == ".ttf"), None),
         figures=_proof_figures(build),
     )
     return Outcome({"sheet": len(rows)}, files)
