@@ -36,7 +36,7 @@ BATCH = 32
 FEW_BATCHES = 2
 """Up to this many batches starting workers costs about as much as the work."""
 
-TRACER_VERSION = 4
+TRACER_VERSION = 5
 """Raise it when the same image gives another outline: kept outlines are then traced again."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fontgen.outlines.edge import Floats
+from fontgen.outlines.extremes import cubic_at_extremes, spline_at_extremes
 from fontgen.outlines.features import Features
 from fontgen.outlines.fit import SAMPLES, Stretches, fit_cubics
 from fontgen.outlines.lines import find_lines
@@ -23,6 +24,7 @@ _FURTHEST_PX = 0.7  # what lies further off the edge than this is a mistake
 _CHORD = 3  # points
 _SHORTEST = 6  # points; a shorter curve is not divided
 _ROUNDS = 6
+_BEYOND = 2.5  # half units: handles that stand out further beyond a curve's ends than rounding makes them
 
 ComplexContour = list[tuple[complex, ...]]
 
@@ -66,7 +68,7 @@ def refit(features: Features, limits: FitLimits) -> list[Refitted]:
     splines = _splines(features, [piece for loop in chosen for piece in loop if not piece.line], tolerance_px)
     furthest_px = np.maximum(_FURTHEST_PX, 3 * limits.tolerance_px)
     return [
-        _refitted(features, pieces, splines, furthest)
+        _refitted(features, pieces, splines, furthest, _BEYOND * limits.half_unit_px)
         for pieces, furthest in zip(chosen, furthest_px.tolist(), strict=True)
     ]
 
@@ -146,8 +148,10 @@ def _direction(handle: complex, curve: Piece) -> complex:
     return along / max(abs(along), 1e-12)
 
 
-def _refitted(features: Features, pieces: Iterable[Piece], splines: dict[int, Spline], furthest_px: float) -> Refitted:
-    """The segments of a loop; a piece that lies off the edge gives way to chords along it."""
+def _refitted(
+    features: Features, pieces: Iterable[Piece], splines: dict[int, Spline], furthest_px: float, least_px: float
+) -> Refitted:
+    """The segments of a loop, with points at extremes; a piece that lies off the edge gives way to chords along it."""
 
     def chords(piece: Piece) -> list[complex]:
         begin, end = piece.reach if piece.line else (piece.first, piece.last)
@@ -156,9 +160,9 @@ def _refitted(features: Features, pieces: Iterable[Piece], splines: dict[int, Sp
 
     result = Refitted([], [], [])
 
-    def add(points: list[complex], off_curve: int = 0) -> None:
+    def add(points: list[complex], on_curve: list[bool] | None = None) -> None:
         result.points += points
-        result.on_curve += [False] * off_curve + [True] * (len(points) - off_curve)
+        result.on_curve += on_curve or [True] * len(points)
 
     def add_spline(piece: Piece) -> None:
         spline = splines.get(id(piece))
@@ -168,7 +172,7 @@ def _refitted(features: Features, pieces: Iterable[Piece], splines: dict[int, Sp
         elif spline.error > furthest_px:
             add(chords(piece))
         else:
-            add([*spline.off_curve, piece.p3], len(spline.off_curve))
+            add(*spline_at_extremes(piece.p0, list(spline.off_curve), piece.p3, least_px))
 
     for piece in pieces:
         if piece.line:
@@ -180,7 +184,7 @@ def _refitted(features: Features, pieces: Iterable[Piece], splines: dict[int, Sp
             if leaf.off_px > furthest_px:
                 result.cubic += [(z,) for z in chords(leaf)]
             else:
-                result.cubic.append((leaf.p1, leaf.p2, leaf.p3))
+                result.cubic += cubic_at_extremes(leaf.p0, leaf.p1, leaf.p2, leaf.p3, least_px)
         add_spline(piece)
     return result
 
