@@ -201,10 +201,7 @@ def _write(writing: _Writing) -> None:
     """Write one file, packed when it ends in .woff2. Equal fonts give equal bytes."""
     data, output, subroutinize = writing
     if output.suffix.lower() == ".woff2":
-        packed, font = BytesIO(), TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False)
-        font.flavor = "woff2"
-        font.save(packed)
-        data = packed.getvalue()
+        data = font_bytes(TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False), "woff2")
     elif subroutinize:
         data = subroutinized(data)
     write_bytes(output, data)

@@ -66,10 +66,10 @@ def open_base(path: Path, *, face_index: int = 0, location: Mapping[str, float] 
     return base
 
 
-def font_bytes(font: TTFont) -> bytes:
-    """The font as a plain OpenType file."""
+def font_bytes(font: TTFont, flavor: str | None = None) -> bytes:
+    """The font as a plain OpenType file, or packed: `woff`, `woff2`."""
     buffer = BytesIO()
-    font.flavor = None
+    font.flavor = flavor
     font.save(buffer)
     return buffer.getvalue()
 

@@ -140,10 +140,7 @@ class _Cutter:
             raise FontError(
                 f"the web slice from U+{codepoints[0]:04X} cannot be cut ({error}); set web = false"
             ) from error
-        packed, cut = BytesIO(), TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False)
-        cut.flavor = "woff2"
-        cut.save(packed)
-        return packed.getvalue()
+        return font_bytes(TTFont(BytesIO(data), recalcBBoxes=False, recalcTimestamp=False), "woff2")
 
 
 def _css(font: TTFont, slices: Sequence[tuple[str, Sequence[int]]]) -> str:

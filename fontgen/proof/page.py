@@ -21,6 +21,7 @@ from fontTools.varLib.instancer import instantiateVariableFont
 from fontgen.canvas import Canvas
 from fontgen.errors import FontError, GlyphError
 from fontgen.files import write_text
+from fontgen.fonts.base import font_bytes
 from fontgen.fonts.face import Face, FontRef, open_face
 from fontgen.glyphs.render import render_ink
 from fontgen.proof.samples import choose_samples, showpieces, spread
@@ -128,7 +129,7 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None, face: Face | None =
             font = instantiateVariableFont(font, defaults)
         as_it_is = font.flavor == "woff2" and whole
         return _Embedded(
-            packed=data if as_it_is else _woff(font),
+            packed=data if as_it_is else font_bytes(font, "woff"),
             kind="woff2" if as_it_is else "woff",
             codepoints=frozenset(face.cmap if keep is None else keep.intersection(face.cmap)),
             digests=_digests(face) if keep is None else "",
@@ -140,13 +141,6 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None, face: Face | None =
         )
     except (AttributeError, KeyError, OSError, RuntimeError, TTLibError, TypeError, ValueError) as error:
         raise FontError(f"{ref}: cannot be put into a proof ({error}); run `fontgen check` on it") from error
-
-
-def _woff(font: TTFont) -> bytes:
-    packed = BytesIO()
-    font.flavor = "woff"
-    font.save(packed)
-    return packed.getvalue()
 
 
 def _subset(font: TTFont, face_index: int, data: bytes, codepoints: Iterable[int]) -> TTFont:
