@@ -104,7 +104,7 @@ def on_truth(build: Build, checkpoint: Path | None, truth: FontRef) -> dict[str,
     inks = [render_ink(source, c, canvas, placement) for c in kanji]
     true = torch.from_numpy(np.stack([render_ink(face, c, canvas) for c in kanji]))[:, None] / 255.0
     if checkpoint is not None:
-        inks = [ink for _, ink in infer_images(checkpoint, zip(kanji, inks, strict=True), device="cpu")]
+        inks = [drawn.ink8 for drawn in infer_images(checkpoint, zip(kanji, inks, strict=True), device="cpu")]
     figures = fidelity(torch.from_numpy(np.stack(inks))[:, None] / 255.0, true)
     return {name: round(float(figures[name].mean()), 4) for name in SHOWN}
 

@@ -92,8 +92,7 @@ def inference(mode: str, batch_size: int, steps: int, size_px: int, ngf: int, de
 
     def own_turn() -> int:
         for _ in range(steps * batch_size):
-            _, image = next(drawn)
-            write_ink(folder / "drawn.png", image)
+            write_ink(folder / "drawn.png", next(drawn).ink8)
         return steps * batch_size
 
     return own_turn

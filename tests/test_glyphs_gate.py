@@ -117,16 +117,40 @@ def test_the_networks_evidence_is_that_of_a_convolution() -> None:
     assert bias.shape == (outputs, 1)
 
 
+def test_an_unsure_drawing_is_suspect_however_good_it_looks(pairs: tuple, model: GateModel) -> None:
+    _, sources, targets = pairs
+    sure = [score(model, s, t) for s, t in zip(sources[1:41:2], targets[1:41:2], strict=True)]
+    good = 1 + 2 * int(np.argmax([result.score for result in sure]))
+    judge = model.doubting(np.geomspace(0.05, 0.2, 41).tolist(), 3.5)
+    assert judge.doubt is not None
+    spread = 1.4826 * np.log(2) / 2
+    assert judge.doubt.limit == pytest.approx(np.log(0.1) + 3.5 * spread)
+    limit = float(np.exp(judge.doubt.limit))
+    assert not score(judge, sources[good], targets[good], 0.99 * limit).suspect
+    assert not score(judge, sources[good], targets[good]).suspect, "drawn once: nothing is known"
+    doubted = score(judge, sources[good], targets[good], 1.01 * limit)
+    assert (doubted.suspect, doubted.reason) == (
+        True, f"unsure: a small shift of the source changes it {10.1 * limit:.1f} times as much as other glyphs",
+    )  # fmt: skip
+    both = score(judge, sources[good], targets[good - 1], 10.0)
+    assert "; unsure" in both.reason
+    assert GateModel.from_json(json.loads(json.dumps(judge.to_json()))).doubt == judge.doubt
+    assert model.doubting([0.1] * 19, 3.5).doubt is None, "19 drawings say nothing about a generator"
+    alike = model.doubting([0.1] * 20, 3.5)
+    assert not score(alike, sources[good], targets[good], 0.11).suspect, "a tenth more is no outlier"
+
+
 def test_too_few_pairs_are_refused(pairs: tuple) -> None:
     _, sources, targets = pairs
     with pytest.raises(ImageError, match="20 genuine pairs"):
         calibrate_gate(sources[:5], targets[:5])
 
 
-def _write(root: Path, codepoints: list[int], images: np.ndarray) -> ImageFolder:
+def _write(root: Path, codepoints: list[int], images: np.ndarray, **uncertainty: float) -> ImageFolder:
+    records = {int(name[1:], 16): {"uncertainty": value} for name, value in uncertainty.items()}
     for codepoint, ink8 in zip(codepoints, images, strict=True):
         write_ink(root / image_name(codepoint), ink8)
-    write_manifest(root, CANVAS, {codepoint: {} for codepoint in codepoints})
+    write_manifest(root, CANVAS, {codepoint: records.get(codepoint, {}) for codepoint in codepoints})
     return ImageFolder.open(root)
 
 
@@ -154,6 +178,16 @@ def test_folder_report(pairs: tuple, tmp_path: Path) -> None:
     judged = gate_folder(folder, reference, truth, settings=GateSettings())
     assert judged.figures["basis"] == "genuine pairs"
     assert {codepoints[5], codepoints[6]} <= set(judged.suspects)
+
+    assert not judged.figures["uncertainty_known"]
+
+    known = {f"u{codepoint:X}": 0.1 for codepoint in codepoints} | {f"u{codepoints[9]:X}": 0.5}
+    unsure = gate_folder(
+        _write(tmp_path / "sure", codepoints, targets, **known), reference, truth, settings=GateSettings()
+    )
+    assert unsure.figures["uncertainty_known"]
+    assert "5.0 times as much" in unsure.suspects[codepoints[9]]
+    assert sum("unsure" in why for why in unsure.suspects.values()) == 1
 
     few = gate_folder(_write(tmp_path / "few", codepoints[5:8], damaged[5:8]), reference, settings=GateSettings())
     assert few.figures["basis"] == "fixed rule"

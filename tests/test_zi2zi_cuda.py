@@ -155,8 +155,10 @@ def test_drawing_leaves_its_images_on_the_gpu(pinned: list[int], monkeypatch: py
     monkeypatch.setattr(infer, "repeatable", nullcontext)
     generator = Networks(NETWORK, SETTINGS, SIZE_PX, CUDA).mean
     batch = [(0x4E00, np.zeros((SIZE_PX, SIZE_PX), np.uint8))]
-    drawn = infer.draw_batch(generator, batch, StyleMix(((0, 0.5), (1, 0.5))), CUDA, 4, passes=3)
-    assert drawn.device == CUDA
+    drawn, uncertainty = infer.draw_batch(generator, batch, StyleMix(((0, 0.5), (1, 0.5))), CUDA, 4, passes=3)
+    assert uncertainty is not None
+    assert drawn.device == uncertainty.device == CUDA
+    assert uncertainty.shape == (4,)
     assert drawn.shape == (4, SIZE_PX, SIZE_PX)
     assert pinned == [4 * SIZE_PX * SIZE_PX]
 

@@ -68,7 +68,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def write(project: Project, *, batch_size: int = 4, steps: int = 4, evaluate_every: int = 2) -> None:
     project.write(train=TRAIN.format(steps=steps, batch_size=batch_size, evaluate_every=evaluate_every))
     with project.recipe.open("a", encoding="utf-8") as file:
-        file.write(f'\n[output]\nfolder = "{project.out}"\n')
+        file.write(f'\n[infer]\npasses = 2\n\n[output]\nfolder = "{project.out}"\n')
 
 
 def fontgen(project: Project, command: str) -> Result:
@@ -165,6 +165,7 @@ def test_torchrun_trains_and_draws_as_one_process_does(drawn: Project, tmp_path:
     shared = images_of(together.out / "infer")
     manifest = json.loads((together.out / "infer" / "manifest.json").read_text())
     assert len(shared) == 7
+    assert all(record["uncertainty"] > 0 for record in manifest["glyphs"].values()), "who drew it says how surely"
     for path in (together.out / "infer").iterdir():
         if path.is_file():
             path.unlink()

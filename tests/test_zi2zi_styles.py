@@ -113,7 +113,7 @@ def test_a_mixture_is_drawn_from_the_weighted_embeddings(trained: Path) -> None:
     items = list(zip(range(4), bar_pairs().source[:4], strict=True))
 
     def drawn(style: str | int) -> np.ndarray:
-        return np.stack([ink for _, ink in infer_images(trained / LATEST, items, style=style, device="cpu")])
+        return np.stack([drawn.ink8 for drawn in infer_images(trained / LATEST, items, style=style, device="cpu")])
 
     generator, _ = load_generator(trained / LATEST, "cpu")
     rows = generator.embedding.weight.detach()

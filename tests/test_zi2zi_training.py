@@ -19,7 +19,7 @@ from tiny_pairs import SIZE_PX, TinyPairs, bar_pairs
 
 from fontgen.errors import CheckpointError, ImageError, RecipeError, TrainingError
 from fontgen.zi2zi.checkpoint import load_generator
-from fontgen.zi2zi.data import Batch, PairBatches
+from fontgen.zi2zi.data import Batch, PairBatches, to_network
 from fontgen.zi2zi.generator import Generator
 from fontgen.zi2zi.header import describe_checkpoint
 from fontgen.zi2zi.infer import infer_images, shifts
@@ -85,7 +85,7 @@ def test_pairs_are_learnt_by_heart(pairs: TinyPairs, tmp_path: Path) -> None:
     result = train(pairs, network, settings, folder=tmp_path, device="cpu")
     source, target = (images[:8:2].astype(float) for images in (pairs.source, pairs.target))
     items = list(zip(pairs.codepoints.tolist()[:8:2], pairs.source[:8:2], strict=True))
-    drawn = np.stack([ink for _, ink in infer_images(result.checkpoint, items, style=0, device=CPU)])
+    drawn = np.stack([drawn.ink8 for drawn in infer_images(result.checkpoint, items, style=0, device=CPU)])
     assert np.abs(drawn - target).mean() < 0.5 * np.abs(source - target).mean()
     losses = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
     assert losses[0]["d_loss"] > 0
@@ -198,7 +198,8 @@ def test_inference_does_not_depend_on_the_batch(pairs: TinyPairs, whole: Path) -
     items = list(zip(pairs.codepoints.tolist(), pairs.source, strict=True))
 
     def drawn(chosen: list[tuple[int, NDArray[np.uint8]]]) -> dict[int, NDArray[np.uint8]]:
-        return dict(infer_images(whole / LATEST, iter(chosen), style=1, device=CPU, batch_size=4))
+        drawings = infer_images(whole / LATEST, iter(chosen), style=1, device=CPU, batch_size=4)
+        return {one.codepoint: one.ink8 for one in drawings}
 
     forward, backward, alone = drawn(items), drawn(items[::-1]), drawn(items[5:6])
     assert list(forward) == pairs.codepoints.tolist()
@@ -209,11 +210,30 @@ def test_inference_does_not_depend_on_the_batch(pairs: TinyPairs, whole: Path) -
 def test_passes_average_shifted_drawings(pairs: TinyPairs, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = list(zip(pairs.codepoints.tolist(), pairs.source, strict=True))
     monkeypatch.setattr(Generator, "decoder", lambda self, encoding, style, source: source)
-    drawn = dict(infer_images(whole / LATEST, items, device=CPU, passes=5))
-    assert all(np.array_equal(drawn[codepoint], ink) for codepoint, ink in items), "every shift is undone"
+    drawn = list(infer_images(whole / LATEST, items, device=CPU, passes=5))
+    for one, (codepoint, ink8) in zip(drawn, items, strict=True):
+        assert one.codepoint == codepoint
+        assert np.array_equal(one.ink8, ink8), "every shift is undone"
+        assert one.uncertainty == pytest.approx(0, abs=1e-4)
     assert shifts(5, 128) == [(0, 0), (3, 3), (-3, -3), (3, -3), (-3, 3)]
     with pytest.raises(RecipeError, match="10 passes: choose from 1 to 9"):
         shifts(10, 128)
+
+
+def test_uncertainty_is_the_ink_that_moves(pairs: TinyPairs, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder that ignores where the source lies draws every shifted glyph in another place."""
+    items = [(0x4E00, pairs.source[0]), (0x4E01, np.zeros_like(pairs.source[0]))]
+    bar_HW = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
+    bar_HW[10:20, 10:20] = 255
+    still = to_network(torch.from_numpy(bar_HW))[None, None]
+    monkeypatch.setattr(Generator, "decoder", lambda self, encoding, style, source: still.expand_as(source))
+    drawn = list(infer_images(whole / LATEST, items, device=CPU, passes=3))
+    shifted = np.stack([np.roll(bar_HW / 255, (-row, -col), (0, 1)) for row, col in shifts(3, SIZE_PX)])
+    apart = np.sqrt(2)  # two axes, along each of which the places 0, 1 and -1 have the variance 1
+    expected = shifted.std(0, ddof=1).sum() / shifted.mean(0).sum() / apart
+    assert expected > 0.1
+    assert [one.uncertainty for one in drawn] == pytest.approx([expected, expected], rel=1e-5)
+    assert [one.uncertainty for one in infer_images(whole / LATEST, items, device=CPU)] == [None, None]
 
 
 def test_inference_refuses_other_sizes_and_styles(pairs: TinyPairs, whole: Path) -> None:

@@ -16,7 +16,7 @@ from fontgen.glyphs.gate_model import MIN_PAIRS, NAMES, GateModel, fit_gate, fix
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.polarity import read_dark_on_light, require_dark_on_light
 from fontgen.glyphs.register import spread_sample
-from fontgen.glyphs.store import ImageFolder
+from fontgen.glyphs.store import UNCERTAINTY, ImageFolder
 from fontgen.parallel import parallel_map
 from fontgen.report import Report
 
@@ -70,8 +70,8 @@ def calibrate_gate(
     return fit_gate(source, target, pass_rate=pass_rate, seed=seed)
 
 
-def score(model: GateModel, source: Ink8, generated: Ink8) -> GateScore:
-    """Judge one generated (n, n) uint8 glyph by its calibrated source glyph."""
+def score(model: GateModel, source: Ink8, generated: Ink8, uncertainty: float | None = None) -> GateScore:
+    """Judge one generated (n, n) uint8 glyph by its calibrated source glyph, and by how sure its generator was."""
     if not (generated >= 128).any():
         return GateScore(0.0, True, "blank: no ink")
     try:
@@ -83,10 +83,13 @@ def score(model: GateModel, source: Ink8, generated: Ink8) -> GateScore:
     a, b = features.sketch(source), features.sketch(generated)
     measures, where = model.measures(a, b)
     odds = float(model.log_odds(measures[None])[0]) - model.threshold
-    value = float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
-    if odds >= 0:
-        return GateScore(value, False)
-    return GateScore(value, True, _reason(model, measures, where, a, b))
+    reasons = [] if odds >= 0 else [_reason(model, measures, where, a, b)]
+    if model.doubt and uncertainty is not None:
+        if (sure := model.doubt.odds(uncertainty)) < 0:
+            times = model.doubt.times(uncertainty)
+            reasons.append(f"unsure: a small shift of the source changes it {times:.1f} times as much as other glyphs")
+        odds = min(odds, sure)
+    return GateScore(float(1 / (1 + np.exp(-np.clip(odds, -30, 30)))), bool(reasons), "; ".join(reasons))
 
 
 def _reason(
@@ -143,7 +146,8 @@ class _ScoreJob:
     def __call__(self, codepoint: int) -> tuple[int, GateScore | None, str]:
         try:
             source = read_dark_on_light(self.reference, codepoint)
-            return codepoint, score(self.model, source, self.folder.read(codepoint)), ""
+            uncertainty = self.folder.glyphs.get(codepoint, {}).get(UNCERTAINTY)
+            return codepoint, score(self.model, source, self.folder.read(codepoint), uncertainty), ""
         except ImageError as error:
             return codepoint, None, str(error)
 
@@ -173,7 +177,7 @@ def gate_folder(
     for codepoint in folder.codepoints:
         if codepoint not in reference.files:
             report.add_skipped(codepoint, f"{reference.root} has no source glyph to compare with")
-    model = model or _model(folder, reference, truth, settings)
+    model = model or _model(folder, reference, truth, settings).doubting(uncertainties(folder), settings.outlier_spread)
     for codepoint, result, problem in parallel_map(_ScoreJob(model, folder, reference), judged):
         if result is None:
             report.add_failed(codepoint, problem)
@@ -182,6 +186,7 @@ def gate_folder(
             report.scores[codepoint] = result
     report.figures = {
         "suspects": len(report.suspects),
+        "uncertainty_known": model.doubt is not None,
         "basis": model.basis,
         "pass_rate": model.pass_rate,
         "pairs": model.num_pairs,
@@ -209,6 +214,11 @@ def batch_model(folder: ImageFolder, reference: ImageFolder, settings: GateSetti
         [s for s, _ in pairs], [t for _, t in pairs], pass_rate=settings.pass_rate, seed=settings.seed,
         outlier_spread=settings.outlier_spread,
     )  # fmt: skip
+
+
+def uncertainties(folder: ImageFolder) -> list[float]:
+    """What a folder of drawings says of how sure the generator was, in no order."""
+    return [record[UNCERTAINTY] for record in folder.glyphs.values() if UNCERTAINTY in record]
 
 
 def _read_pairs(images: ImageFolder, reference: ImageFolder, count: int) -> list[tuple[Ink8, Ink8]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ _RIDGE = 2e-3
 _PARTS = 6
 """Parts of the pairs, each judged by what the others taught: with few, the threshold is that of a lesser judge."""
 
+_STEADY = 0.05
+"""Least spread of the logarithm of uncertainty: drawings that hardly differ from one another are no outliers."""
+
 _ERASED_A_GLYPH = 2
 _SMALLEST_PART = 0.015
 """A component with less of the ink than this is not erased as a made-up mistake: it may be dust."""
@@ -50,6 +53,25 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """From which uncertainty on a drawing is suspect; of natural logarithms, whose spread is alike on both sides."""
+
+    centre: float
+    """Median over the drawings of one generator."""
+    spread: float
+    """Robust standard deviation."""
+    limit: float
+
+    def odds(self, uncertainty: float) -> float:
+        """Robust standard deviations below the limit."""
+        return (self.limit - float(np.log(max(uncertainty, 1e-9)))) / self.spread
+
+    def times(self, uncertainty: float) -> float:
+        """As a multiple of the median."""
+        return uncertainty / float(np.exp(self.centre))
+
+
+@dataclass(frozen=True)
 class GateModel:
     """All that scoring needs; JSON-serialisable."""
 
@@ -67,6 +89,8 @@ class GateModel:
     """`genuine pairs`, `the batch itself` or `fixed rule`."""
     figures: Mapping[str, float]
     """Share of each made-up mistake that was caught, on pairs not trained on."""
+    doubt: Doubt | None = None
+    """None where too few drawings say how sure the generator was."""
 
     def to_json(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name).tolist() for name in ("kernel", "noise", "centre", "spread", "weights")}
@@ -74,12 +98,23 @@ class GateModel:
             **arrays,
             "threshold": self.threshold, "pass_rate": self.pass_rate, "num_pairs": self.num_pairs,
             "basis": self.basis, "figures": dict(self.figures),
+            "doubt": asdict(self.doubt) if self.doubt else None,
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> GateModel:
         arrays = {name: np.array(data[name]) for name in ("kernel", "noise", "centre", "spread", "weights")}
-        return cls(**{**data, **arrays})
+        doubt = Doubt(**data["doubt"]) if data["doubt"] else None
+        return cls(**{**data, **arrays, "doubt": doubt})
+
+    def doubting(self, uncertainty: Sequence[float], outlier_spread: float) -> GateModel:
+        """With a limit so many robust standard deviations above the median of a generator's drawings."""
+        if len(uncertainty) < MIN_PAIRS:
+            return self
+        logs = np.log(np.maximum(uncertainty, 1e-9))
+        centre = float(np.median(logs))
+        spread = max(1.4826 * float(np.median(np.abs(logs - centre))), _STEADY)
+        return replace(self, doubt=Doubt(centre, spread, centre + outlier_spread * spread))
 
     def measures(self, source: Sketch, image: Sketch) -> tuple[Floats, NDArray[np.float32]]:
         """(len(NAMES),) measures, and the (2, COARSE, COARSE) log odds that ink is gone or put in."""

@@ -17,7 +17,8 @@ class GateSettings(Settings):
     """At most this many genuine pairs, spread over the set, calibrate the gate."""
 
     outlier_spread: float = Field(default=3.5, gt=0.0)
-    """Without genuine pairs: glyphs this many robust standard deviations below the batch's median are suspect."""
+    """Robust standard deviations from the median from which a glyph is suspect: of the generator's uncertainty (where
+    it drew with `passes` above 1), and, without genuine pairs, of the score itself."""
 
     retries: int = Field(default=0, ge=0, le=6)
     """Draw a suspect again by other means at most so often, and keep what scores best; 0: do not."""

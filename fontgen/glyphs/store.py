@@ -26,6 +26,8 @@ from fontgen.glyphs.png import decode_grey, encode_grey
 from fontgen.parallel import usable_cores
 
 MANIFEST = "manifest.json"
+UNCERTAINTY = "uncertainty"
+"""Of a drawn glyph's record: how much of its ink lies otherwise when the source is shifted a little."""
 _FORMAT = "fontgen-images"
 UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, EOFError, Image.DecompressionBombError)
 """What Pillow raises for a file that is no image, a damaged one, or one of absurd size."""

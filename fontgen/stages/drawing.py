@@ -15,7 +15,7 @@ from fontgen.fonts.face import FontRef, open_face
 from fontgen.fonts.stack import FontStack
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.render import Fit, box_fit, render_folder, render_ink
-from fontgen.glyphs.store import ImageFolder, keeping_records, write_manifest, written
+from fontgen.glyphs.store import UNCERTAINTY, ImageFolder, keeping_records, write_manifest, written
 from fontgen.report import Report
 from fontgen.stages.build import Build, Outcome, Stage, placements_from, stale_images
 from fontgen.stages.redo import Means
@@ -24,6 +24,7 @@ from fontgen.workspace import StageFolder, file_hash, fingerprint
 from fontgen.zi2zi.header import CheckpointHeader, read_header
 
 if TYPE_CHECKING:
+    from fontgen.zi2zi.infer import Drawn
     from fontgen.zi2zi.styles import StyleMix
 
 
@@ -55,10 +56,8 @@ def _by_means(redone: Mapping[int, Means], codepoints: Iterable[int]) -> dict[Me
     return groups
 
 
-def _draw(
-    build: Build, source: ImageFolder, groups: Mapping[Means | None, list[int]]
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """(codepoint, ink) of each glyph, group by group."""
+def _draw(build: Build, source: ImageFolder, groups: Mapping[Means | None, list[int]]) -> Iterator[Drawn]:
+    """Each glyph, group by group."""
     from fontgen.zi2zi.infer import infer_images
 
     for means, codepoints in groups.items():
@@ -71,8 +70,21 @@ def _draw(
             options["passes"] = means.passes
         # rolled: margin comes in at the other side, and both are background
         moved = ((c, np.roll(source.read(c), (rows, columns), (0, 1))) for c in codepoints)
-        for codepoint, ink in infer_images(checkpoint, moved, **options):
-            yield codepoint, np.roll(ink, (-rows, -columns), (0, 1))
+        for drawn in infer_images(checkpoint, moved, **options):
+            yield drawn._replace(ink8=np.roll(drawn.ink8, (-rows, -columns), (0, 1)))
+
+
+def _recorded(folder: Path, drawn: Iterable[Drawn]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Write the drawings: each codepoint, once its image stands, with what the manifest says of it."""
+    records: dict[int, dict[str, Any]] = {}
+
+    def images() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for codepoint, ink8, uncertainty in drawn:
+            records[codepoint] = {} if uncertainty is None else {UNCERTAINTY: round(uncertainty, 5)}
+            yield codepoint, ink8
+
+    for codepoint in written(folder, images()):
+        yield codepoint, records[codepoint]
 
 
 def _draw_options(build: Build) -> dict[str, Any]:
@@ -111,36 +123,39 @@ def draw_stale(
         for batch in folder.in_batches(keys, stale):
             means = {c: redone[c] for c in batch if c in redone}
             order(build, "infer", codepoints=batch, folder=folder.path, redone=means)
-            for number, _ in enumerate(_draw_share(build, batch, folder.path, means), 1):
+            made: dict[int, dict[str, Any]] = {}
+            for number, (codepoint, record) in enumerate(_draw_share(build, batch, folder.path, means), 1):
+                made[codepoint] = record
                 update(done + number * (build.team.size if build.team else 1), "")
-            _meet(build)
+            made = _of_all(build, made)
             done += len(batch)
             with keeping_records(folder.path, keys):
-                write_manifest(folder.path, source.canvas, {c: dict(source.glyphs[c]) for c in batch}, provenance)
+                records = {c: {**source.glyphs[c], **made[c]} for c in batch}
+                write_manifest(folder.path, source.canvas, records, provenance)
     if not stale:
         with keeping_records(folder.path, keys):
             write_manifest(folder.path, source.canvas, {}, provenance)
     return stale
 
 
-def _draw_share(build: Build, codepoints: list[int], folder: Path, redone: Mapping[int, Means]) -> Iterator[int]:
+def _draw_share(
+    build: Build, codepoints: list[int], folder: Path, redone: Mapping[int, Means]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Draw this process's glyphs of a batch, as files; a glyph comes out the same whoever draws it."""
     mine = codepoints[build.team.rank :: build.team.size] if build.team else codepoints
     source = ImageFolder.open(build.folder("source").path)
-    yield from written(folder, _draw(build, source, _by_means(redone, mine)))
+    yield from _recorded(folder, _draw(build, source, _by_means(redone, mine)))
 
 
-def _meet(build: Build) -> None:
-    """Wait until every process has drawn its share."""
-    if build.team:
-        build.team.gathered(None)
+def _of_all(build: Build, records: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Wait until every process has drawn its share: the records of all."""
+    shares = build.team.gathered(records) if build.team else [records]
+    return {codepoint: record for share in shares for codepoint, record in share.items()}
 
 
 def infer_along(build: Build, *, codepoints: list[int], folder: Path, redone: Mapping[int, Means]) -> None:
     """Another process's part of `infer`: its share of a batch of glyphs."""
-    for _ in _draw_share(build, codepoints, folder, redone):
-        pass
-    _meet(build)
+    _of_all(build, dict(_draw_share(build, codepoints, folder, redone)))
 
 
 def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas, options: dict[str, Any]) -> int:
@@ -152,7 +167,7 @@ def _infer_held_out(build: Build, folder: Path, checkpoint: Path, canvas: Canvas
 
     rows = list(held_out_rows(build)) if build.draws_target else []
     drawn = infer_images(checkpoint, ((c, source) for c, source, _ in rows), **options)
-    records: dict[int, dict[str, Any]] = {codepoint: {} for codepoint in written(folder, drawn)}
+    records = dict(_recorded(folder, drawn))
     write_manifest(folder, canvas, records)
     return len(records)
 
@@ -200,7 +215,8 @@ def infer_folder(
             yield codepoint, render_ink(face, codepoint, header.canvas, where)
 
     drawn = infer_images(checkpoint, sources(), style=mix, device=resolve_device(device), passes=passes)
-    for codepoint in written(output, drawn):
+    for codepoint, record in _recorded(output, drawn):
+        records[codepoint] |= record
         report.add_done(codepoint)
     for codepoint, state in resolution.lacking.items():
         report.add_skipped(codepoint, f"{state} in {font}")

@@ -13,7 +13,7 @@ from fontgen.canvas import Canvas, Placement
 from fontgen.errors import codepoint_name
 from fontgen.files import read_json, write_json
 from fontgen.glyphs.clean import clean_images, record_cleaned
-from fontgen.glyphs.gate import batch_model, calibrate_gate, gate_folder
+from fontgen.glyphs.gate import batch_model, calibrate_gate, gate_folder, uncertainties
 from fontgen.glyphs.gate_model import MIN_PAIRS, GateModel
 from fontgen.glyphs.pairs import PairSet
 from fontgen.glyphs.register import ShiftEstimate, drifting, estimate_folder, estimate_shift, spread_sample
@@ -73,7 +73,7 @@ CLEAN_VERSION = 4
 def _run_register(build: Build, folder: StageFolder) -> Outcome:
     """Measure the shift that is left: on held-out pairs against their truth, else against the source."""
     settings = build.recipe.register_
-    held_out = ImageFolder.open(build.folder("infer").path / "held-out") if _has_held_out(build) else None
+    held_out = _held_out(build) if _has_held_out(build) else None
     if held_out is not None:
         triples = ((c, held_out.read(c), target) for c, _, target in held_out_rows(build))
         canvas, against = held_out.canvas, "held-out truth"
@@ -141,6 +141,10 @@ def _has_held_out(build: Build) -> bool:
     return bool(build.folder("infer").figures.get("held_out"))
 
 
+def _held_out(build: Build) -> ImageFolder:
+    return ImageFolder.open(build.folder("infer").path / "held-out")
+
+
 def registered_canvas(build: Build, canvas: Canvas) -> Canvas:
     """The canvas whose map back to em takes out the measured shift and scale: no pixel is resampled."""
     figures = build.folder("register").figures
@@ -165,6 +169,8 @@ def _run_gate(build: Build, folder: StageFolder) -> Outcome:
         model = calibrate_gate(pairs.source[chosen], pairs.target[chosen], settings.pass_rate, settings.seed)
     else:
         model = batch_model(images, source, settings)
+    sure = uncertainties(images) + (uncertainties(_held_out(build)) if _has_held_out(build) else [])
+    model = model.doubting(sure, settings.outlier_spread)
     write_json(folder.path / _MODEL, model.to_json())
     report = gate_folder(images, source, settings=settings, model=model)
     build.reports["gate"] = report
@@ -241,5 +247,5 @@ STAGES = (
         after=("clean",),
         version=2,
     ),
-    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs"), version=5),
+    Stage("gate", _gate_inputs, _run_gate, after=("clean", "source", "pairs"), version=6),
 )
