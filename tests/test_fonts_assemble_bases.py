@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from fontTools.designspaceLib import AxisDescriptor
 from fontTools.fontBuilder import FontBuilder
-from fontTools.ttLib import TTCollection, TTFont
+from fontTools.ttLib import TTCollection, TTFont, newTable
+from fontTools.ttLib.sfnt import SFNTWriter
 from fontTools.ttLib.tables._g_v_a_r import TupleVariation
+from fontTools.ttLib.tables.otTables import GDEF
 from sample_fonts import DISC, NAMED, area, drawing, rings, small_cff, small_cff2, small_ttf
 
 from fontgen.errors import FontError
-from fontgen.fonts.assemble import AssembledGlyph, assemble
+from fontgen.fonts.assemble import AssembledGlyph, assemble, require_names
 from fontgen.fonts.base import open_base
 from fontgen.fonts.check import check_font
 
@@ -174,3 +176,44 @@ def test_bases_without_what_a_font_needs(tmp_path: Path) -> None:
     font.save(tmp_path / "short.ttf")
     with pytest.raises(FontError, match="lacks the tables OS/2"):
         open_base(tmp_path / "short.ttf")
+
+
+def with_tables(path: Path, whole: Path, **tables: bytes | None) -> Path:
+    """A copy of a font with the bytes of some tables replaced, or without them."""
+    reader = TTFont(whole).reader
+    kept = {tag: tables.get(tag.replace("/", ""), reader[tag]) for tag in reader.keys()}  # noqa: SIM118
+    present = {tag: data for tag, data in kept.items() if data is not None}
+    with path.open("w+b") as file:
+        writer = SFNTWriter(file, len(present), reader.sfntVersion)
+        for tag, data in present.items():
+            writer[tag] = data
+        writer.close()
+    return path
+
+
+@pytest.mark.parametrize("tag", ["OS2", "hmtx", "loca", "GDEF"])
+def test_a_base_with_a_broken_table_is_refused_before_anything_is_made(tmp_path: Path, tag: str) -> None:
+    font = TTFont(small_ttf(tmp_path / "base.ttf"))
+    font["GDEF"] = newTable("GDEF")
+    font["GDEF"].table = GDEF()
+    font["GDEF"].table.Version = 0x00010000
+    font.save(tmp_path / "whole.ttf")
+    cut = font.reader[{"OS2": "OS/2"}.get(tag, tag)][:3] if tag != "GDEF" else b"\0"
+    broken = with_tables(tmp_path / "broken.ttf", tmp_path / "whole.ttf", **{tag: cut})
+    name = {"OS2": "OS/2", "loca": "(loca|glyf)"}.get(tag, tag)
+    with pytest.raises(FontError, match=rf"broken\.ttf: its {name} table (is broken|lacks glyphs).*whole copy"):
+        require_names(broken, NAMED)
+    assert open_base(tmp_path / "whole.ttf").path
+
+
+def test_of_the_other_fonts_only_the_names_are_needed(tmp_path: Path) -> None:
+    base = small_ttf(tmp_path / "base.ttf", notice="Copyright Someone")
+    whole = small_ttf(tmp_path / "source.ttf", notice="Copyright Another")
+    bare = with_tables(tmp_path / "bare.ttf", whole, OS2=None, post=None, hmtx=b"")
+    nameless = with_tables(tmp_path / "nameless.ttf", whole, name=None)
+    assemble(base, rings([0x4E09]), tmp_path / "out.ttf", NAMED, licence_fonts=[bare, nameless])
+    notice = TTFont(tmp_path / "out.ttf")["name"].getDebugName(0)
+    assert notice == "Copyright Someone; Copyright Another"
+    broken = with_tables(tmp_path / "broken.ttf", whole, name=b"\0")
+    with pytest.raises(FontError, match=r"broken\.ttf: not a readable font"):
+        require_names(base, NAMED, licence_fonts=[broken])

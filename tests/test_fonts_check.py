@@ -19,6 +19,7 @@ from fontgen.errors import FontError
 from fontgen.fonts.assemble import AssembledGlyph, assemble, assemble_formats
 from fontgen.fonts.check import CheckReport, check_font
 from fontgen.fonts.check_winding import flatten, winding_fault
+from fontgen.fonts.diff import diff_fonts
 
 EXPECTED = {0x20, 0xA0, 0x3000, 0x4E00, 0x4E8C, 0x20000}
 NAMES = NAMED.model_copy(
@@ -286,6 +287,20 @@ def test_a_broken_outline_table_is_a_finding(good: dict[str, Path], tmp_path: Pa
     (tmp_path / "broken.ttf").write_bytes(data)
     report = check_font(tmp_path / "broken.ttf")
     assert levels(report).items() >= {"sanitizer": "fail", "freetype": "fail"}.items()
+
+
+@pytest.mark.parametrize("tag", ["OS/2", "name", "maxp"])
+def test_a_table_that_was_cut_off_is_a_finding(good: dict[str, Path], tmp_path: Path, tag: str) -> None:
+    data = bytearray(good["ttf"].read_bytes())
+    numbers = data[4:6]
+    for place in range(12, 12 + 16 * int.from_bytes(numbers, "big"), 16):
+        if data[place : place + 4] == tag.encode():
+            data[place + 12 : place + 16] = (4).to_bytes(4, "big")  # the table's length
+    (tmp_path / "cut.ttf").write_bytes(data)
+    assert check_font(tmp_path / "cut.ttf").level == "fail"
+    if tag != "maxp":
+        with pytest.raises(FontError, match=r"cut\.ttf: a table cannot be read"):
+            diff_fonts(tmp_path / "cut.ttf", good["ttf"])
 
 
 def test_a_refused_woff2_is_still_looked_into(good: dict[str, Path], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from fontTools.ttLib import TTFont
 
 from fontgen.errors import FontError
 from fontgen.files import write_bytes
-from fontgen.fonts.base import Base, font_bytes, open_base
+from fontgen.fonts.base import Base, font_bytes, open_base, open_tables
 from fontgen.fonts.blank import blank_base, widen_lines
 from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
 from fontgen.fonts.licence import Licence
@@ -87,7 +87,9 @@ def assemble_formats(
         if output.suffix.lower() == ".ufo":
             require_replaceable(output)
     opened = open_base(base, face_index=face_index, location=location) if base else None
-    others = {path: open_base(path).open() for path in [*([source_font] if source_font else []), *licence_fonts]}
+    source = open_base(source_font).open() if source_font else None
+    # only their names are read: a variable font of 20,000 glyphs takes minutes to become static
+    others = [*([source] if source else []), *map(open_tables, licence_fonts)]
     wants_ttf = any(output.suffix.lower() == ".ttf" for output in outputs)
     web_cff = opened is not None and opened.is_cff and not wants_ttf
     own = opened.is_cff if opened is not None else not wants_ttf
@@ -100,8 +102,7 @@ def assemble_formats(
     reports, writings = [], list[_Writing]()
     for output, cff in zip(outputs, kinds, strict=True):
         if cff not in built:
-            source = others[source_font] if source_font else None
-            built[cff] = _build(opened, glyphs, settings, cff, keep_existing, source, list(others.values()))
+            built[cff] = _build(opened, glyphs, settings, cff, keep_existing, source, others)
         font, report = built[cff]
         if output.suffix.lower() == ".ufo":
             made = set(report.done)
@@ -128,7 +129,7 @@ def require_names(
 ) -> None:
     """Raise the FontError that `assemble_formats` would raise for this base or these names, before glyphs are made."""
     opened = open_base(base, face_index=face_index, location=location) if base else None
-    _chosen_names(opened.open() if opened else None, settings, [open_base(path).open() for path in licence_fonts])
+    _chosen_names(opened.open() if opened else None, settings, list(map(open_tables, licence_fonts)))
 
 
 def _chosen_names(

@@ -16,6 +16,22 @@ from fontgen.fonts.face import sfnt_bytes
 NEEDED_TABLES = ("head", "hhea", "hmtx", "maxp", "cmap", "name", "OS/2", "post")
 """Tables that every OpenType font must have (OpenType specification, "Required Tables")."""
 
+READ_TABLES = (*NEEDED_TABLES, "glyf", "loca", "CFF ", "GDEF", "GSUB", "GPOS", "BASE", "vhea", "vmtx", "VORG")
+"""Tables that the assembly changes or that text does not come out right without; any other stays as bytes."""
+
+UNREADABLE = (
+    TTLibError,
+    struct.error,
+    OSError,
+    AssertionError,
+    LookupError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+)
+"""What fontTools raises on broken tables."""
+
 
 @dataclass
 class Base:
@@ -36,7 +52,8 @@ class Base:
 def open_base(path: Path, *, face_index: int = 0, location: Mapping[str, float] | None = None) -> Base:
     """Open TTF, OTF, TTC, WOFF or WOFF2; a variable font becomes its instance at `location` (user coordinates).
 
-    Raises FontError when the file is no font, lacks a needed table or a Unicode cmap, or has no such face or axis.
+    Raises FontError when the file is no font, lacks a needed table or a Unicode cmap, has a table that cannot be read
+    (nothing would then be made of hours of training), or has no such face or axis.
     """
     data = sfnt_bytes(path)
     _require_face(path, data, face_index)
@@ -58,12 +75,24 @@ def open_base(path: Path, *, face_index: int = 0, location: Mapping[str, float] 
             font = base.open()
         _require_tables(path, font)
         font.getGlyphOrder()
+        _require_whole_tables(path, font)
         base.is_cff = "CFF " in font
     except FontError:
         raise
-    except (TTLibError, struct.error, AssertionError, KeyError, IndexError, ValueError, EOFError, OverflowError) as e:
+    except UNREADABLE as e:
         raise FontError(f"{path}: not a readable font ({e or type(e).__name__}); replace it with a whole copy") from e
     return base
+
+
+def open_tables(path: Path) -> TTFont:
+    """The first face's tables as they stand, to look up names; FontError when these or the file cannot be read."""
+    try:
+        font = TTFont(BytesIO(sfnt_bytes(path)), fontNumber=0, lazy=True)
+        if "name" in font:
+            font["name"]
+        return font
+    except UNREADABLE as e:
+        raise FontError(f"{path}: not a readable font ({e or type(e).__name__}); replace it with a whole copy") from e
 
 
 def font_bytes(font: TTFont, flavor: str | None = None) -> bytes:
@@ -89,6 +118,17 @@ def _require_tables(path: Path, font: TTFont) -> None:
         raise FontError(f"{path}: has neither glyf nor CFF outlines; bitmap and SVG fonts cannot be a base")
     if not font.getBestCmap():
         raise FontError(f"{path}: has no Unicode cmap; use a font whose characters have Unicode codepoints")
+
+
+def _require_whole_tables(path: Path, font: TTFont) -> None:
+    for tag in READ_TABLES:
+        try:
+            table = font.get(tag)
+        except UNREADABLE as e:
+            why = e or type(e).__name__
+            raise FontError(f"{path}: its {tag.strip()} table is broken ({why}); replace it with a whole copy") from e
+        if tag == "loca" and table is not None and len(table) <= font["maxp"].numGlyphs:
+            raise FontError(f"{path}: its loca table lacks glyphs; replace the font with a whole copy")
 
 
 def _instantiate(path: Path, font: TTFont, location: Mapping[str, float] | None) -> str:

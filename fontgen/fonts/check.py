@@ -14,7 +14,7 @@ import ots
 from fontTools.ttLib import TTFont, TTLibError
 
 from fontgen.errors import FontError
-from fontgen.fonts.base import NEEDED_TABLES, font_bytes
+from fontgen.fonts.base import NEEDED_TABLES, UNREADABLE, font_bytes
 from fontgen.fonts.check_curves import check_curves
 from fontgen.fonts.check_glyphs import check_glyphs
 from fontgen.fonts.check_shaping import check_shaping
@@ -111,15 +111,11 @@ def check_font(
         try:
             subject = _open(path, unpacked, face_index)
             subject.generated = None if generated is None else frozenset(generated)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             report.findings.append(Finding("readable", "fail", f"cannot be opened: {error or type(error).__name__}"))
             return report
         report.findings += _run(subject, expected)
     return report
-
-
-_UNREADABLE = (TTLibError, OSError, AssertionError, KeyError, IndexError, ValueError, ArithmeticError, AttributeError)
-"""What fontTools raises on broken tables."""
 
 
 def _sanitize(path: Path, unpacked: Path, face_index: int) -> Finding:
@@ -161,5 +157,5 @@ def _guarded(check: Callable[[Subject], Iterator[Finding]], name: str, subject: 
     """The findings of a check; a table too broken to be looked at is a finding as well."""
     try:
         return list(check(subject))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return [Finding(name, "fail", f"a table cannot be read: {error or type(error).__name__}")]

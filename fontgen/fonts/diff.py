@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fontTools.ttLib import TTFont, TTLibError
+from fontTools.ttLib import TTFont
 
 from fontgen.canvas import Canvas
 from fontgen.errors import FontError, GlyphError, codepoint_name
+from fontgen.fonts.base import UNREADABLE
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.render import render_ink
 from fontgen.parallel import parallel_map
@@ -224,7 +225,7 @@ def _settings(ref: FontRef) -> dict[tuple[str, str], str]:
         found["file", "glyphs"] = str(font["maxp"].numGlyphs)
         found["file", "bytes"] = str(len(data))
         found["file", "format"] = str(font.flavor or ("OpenType CFF" if font.sfntVersion == "OTTO" else "TrueType"))
-    except (AssertionError, AttributeError, KeyError, OSError, TTLibError, ValueError) as error:
+    except UNREADABLE as error:
         raise FontError(f"{ref}: a table cannot be read ({error}); run `fontgen check` on it") from error
     return found
 

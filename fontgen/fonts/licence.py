@@ -49,6 +49,10 @@ def is_ofl(licence: Licence) -> bool:
 
 
 def licence_of(font: TTFont) -> Licence:
+    """What the font's name table states: nothing where it has none."""
+    if "name" not in font:
+        return Licence("", "", "")
+
     def text(name_id: int) -> str:
         return (font["name"].getDebugName(name_id) or "").strip()
 

@@ -15,13 +15,13 @@ from string import Template
 from typing import Any
 
 import uharfbuzz as hb
-from fontTools.ttLib import TTFont, TTLibError
+from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
 
 from fontgen.canvas import Canvas
 from fontgen.errors import FontError, GlyphError
 from fontgen.files import write_text
-from fontgen.fonts.base import font_bytes
+from fontgen.fonts.base import UNREADABLE, font_bytes
 from fontgen.fonts.face import Face, FontRef, open_face
 from fontgen.glyphs.render import render_ink
 from fontgen.proof.samples import choose_samples, showpieces, spread
@@ -139,7 +139,7 @@ def _embed(ref: FontRef, keep: frozenset[int] | None = None, face: Face | None =
             copyright=names[0] or "",
             licence=names[13] or "",
         )
-    except (AttributeError, KeyError, OSError, RuntimeError, TTLibError, TypeError, ValueError) as error:
+    except (*UNREADABLE, RuntimeError, TypeError) as error:
         raise FontError(f"{ref}: cannot be put into a proof ({error}); run `fontgen check` on it") from error
 
 
