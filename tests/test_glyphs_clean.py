@@ -13,6 +13,8 @@ from fontgen.canvas import Canvas
 from fontgen.errors import GlyphError, ImageError
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.clean import CleanResult, clean_folder, clean_ink, weigh_source
+from fontgen.glyphs.clean_gaps import Gaps
+from fontgen.glyphs.clean_links import _fill
 from fontgen.glyphs.clean_morphology import close, dilate, stroke_width_px, topology
 from fontgen.glyphs.clean_settings import CleanSettings
 from fontgen.glyphs.render import render_ink
@@ -168,6 +170,30 @@ def test_bridge_that_the_source_lacks_is_taken_away(left: int) -> None:
     assert row0 <= 105 < 113 <= row1
     assert col0 <= left < left + 3 <= col1
     assert topology(clean(bridged, two, bridges=False).ink8 >= 128) == (1, 0)
+
+
+def test_a_link_of_one_pixel_has_an_extent_too() -> None:
+    ink8 = np.full((9, 9), 255, np.uint8)
+    ink8[4, 4] = 0
+    one, at = np.ones(1), np.array([4])
+    gaps = Gaps(
+        closed=ink8,
+        scale=0.25,
+        row=4 * one,
+        col=4 * one,
+        axis=np.array([[0.0, 1.0]]),
+        length=one,
+        width=one,
+        measures=np.zeros((1, 1)),
+        rows=at,
+        cols=at,
+        members=np.array([0]),
+        dips=one,
+        stroke_px=3.0,
+    )
+    filled = _fill(ink8, gaps, np.array([0]))
+    assert filled[4, 4] == 255
+    assert filled.min() == 255
 
 
 @pytest.mark.parametrize(("width_px", "angle_deg"), [(5, 90), (6, 90), (5, 80), (6, 100)])

@@ -101,7 +101,8 @@ def _fill(ink8: Ink8, gaps: Gaps, there: NDArray[np.intp]) -> Ink8:
     points = np.argwhere(lacking).astype(np.float64)
     weight = lacking[lacking > 0]
     row, col = weight @ points / weight.sum()
-    across, along = np.linalg.eigh(np.cov(points.T, aweights=weight) + np.eye(2) / 12)
+    spread = np.cov(points.T, aweights=weight) if len(points) > 1 else 0  # one pixel has the extent of a pixel
+    across, along = np.linalg.eigh(spread + np.eye(2) / 12)
     u_row, u_col = along[:, 1]
     if across[1] < _ELONGATED * across[0]:  # as long as wide: its own axis says nothing
         u_row, u_col = gaps.axis[there[0]]
