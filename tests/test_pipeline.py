@@ -457,11 +457,19 @@ def test_hand_work_takes_the_place_of_what_the_network_drew(project: Project) ->
     ink[20:44, 20:44] = 255
     write_ink(overrides / f"U+{NEW[0]:04X}.png", ink)
     (overrides / f"U+{NEW[1]:04X}.svg").write_text((project.out / "trace" / f"U+{NEW[2]:04X}.svg").read_text())
+    for name in ("U+E000.svg", f"U+{SHARED[0]:04X}.png", "final version.png", "notes.txt"):
+        (overrides / name).write_text("not looked at")
     text = project.recipe.read_text() + '\n[output]\noverrides = "overrides"\n'
     project.recipe.write_text(text)
     result = project.run()
     assert result.exit_code == 0, result.output
     assert "infer" not in ran(result)
+    idle = [line.strip() for line in result.stderr.splitlines() if "has no effect" in line]
+    assert idle == [
+        f"override U+{SHARED[0]:04X}.png has no effect: the target font has it, and keeps it",
+        "override U+E000.svg has no effect: [charset] want does not ask for it",
+        "override final version.png has no effect: named after no character; name it like U+4E00.png",
+    ]
     font = TTFont(project.ttf)
     bounds = open_face(FontRef.of(project.ttf)).bounds_em(NEW[0])
     assert bounds is not None

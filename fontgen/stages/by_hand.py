@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from fontgen.errors import ImageError, codepoint_name
@@ -39,6 +39,25 @@ def drawn(build: Build) -> dict[int, Path]:
 def read_drawn(path: Path) -> Outline:
     """The outline of one file that `drawn` found."""
     return read_glif(path) if path.suffix.lower() == ".glif" else read_svg(path)
+
+
+def without_effect(build: Build, charset: Mapping[str, Collection[int]]) -> dict[str, str]:
+    """File name -> why this image or outline replaces nothing in a font of these characters, by their fates.
+
+    The glyphs of a UFO are left out: most of them are the base font's.
+    """
+    reasons = {"kept": "the target font has it, and keeps it", "blank": "white space"}
+    reasons["lacking"] = "no source font has it: add one that does, whose glyph this then replaces"
+    fates = {codepoint: reason for fate, reason in reasons.items() for codepoint in charset[fate]}
+    found: dict[str, str] = {}
+    for path in _entries(build):
+        codepoint = codepoint_from_name(path.stem)
+        if path.suffix.lower() not in {".png", ".svg", ".glif"} or codepoint in charset["generate"]:
+            continue
+        unwanted = "[charset] want does not ask for it"
+        unnamed = "named after no character; name it like U+4E00" + path.suffix
+        found[path.name] = unnamed if codepoint is None else fates.get(codepoint, unwanted)
+    return found
 
 
 def hand_hash(build: Build) -> str:

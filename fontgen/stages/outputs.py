@@ -66,6 +66,8 @@ def _run_trace(build: Build, folder: StageFolder) -> Outcome:
     settings = trace_settings(build)
     if build.recipe.trace.genre != settings.genre:
         build.talk.line(f"  genre {settings.genre}, by the target font's own outlines")
+    for name, why in by_hand.without_effect(build, read_charset(build)).items():
+        build.talk.line(f"  override {name} has no effect: {why}")
     report = trace_folder(images, folder.path, settings, units_per_em=font_units(build))
     build.reports["trace"] = report
     figures = {**report.figures, "failed": len(report.failed), "by_hand": len(painted)}
