@@ -210,10 +210,14 @@ class TruthTable(Settings):
     """The font of the true glyphs."""
 
 
+MAX_NAME_BYTES = 200
+"""Files are called by the recipe's name and a suffix, and file systems allow 255 bytes."""
+
+
 class Recipe(Settings):
     """Everything a build needs to know."""
 
-    name: str = Field(default="", pattern=r"^[\w.-]*$")
+    name: str = Field(default="", pattern=r"^(\.*[\w-][\w.-]*)?$")
     """Names the build folder and the files; default: the recipe file's name."""
     preset: str | None = None
     """Values for a kind of machine, wherever this recipe gives none of its own: see [Presets](#presets)."""
@@ -316,7 +320,7 @@ def load_recipe(path: Path, *, preset: str | None = None) -> Recipe:
     Raises RecipeError that names file, line, table and key.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # Windows' Notepad may put a mark before the text
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: no such recipe; `fontgen init` writes one") from error
     except UnicodeDecodeError as error:
@@ -339,7 +343,13 @@ def load_recipe(path: Path, *, preset: str | None = None) -> Recipe:
             raise RecipeError(
                 f"{path}{line}: {key_text(tuple(key.split('.')))}: no such file: {file}{_fonts_hint(file)}"
             )
-    return recipe if recipe.name else recipe.model_copy(update={"name": path.stem})
+    recipe = recipe if recipe.name else recipe.model_copy(update={"name": path.stem})
+    if len(recipe.name.encode()) > MAX_NAME_BYTES:
+        raise RecipeError(
+            f"{path}: the name {recipe.name[:20]}… has more than {MAX_NAME_BYTES} bytes, too many for names of files; "
+            "give a shorter one as name, before the first table"
+        )
+    return recipe
 
 
 def with_changes(recipe: Recipe, *, checkpoint: Path | None = None, version: str | None = None) -> Recipe:

@@ -188,9 +188,10 @@ def test_dates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dated = NAMED.model_copy(update={"timestamp": datetime(2020, 1, 1, tzinfo=UTC)})
     assemble(base, rings(), out, dated)
     assert TTFont(out)["head"].modified == 1577836800 + since_1904
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(FontError, match="SOURCE_DATE_EPOCH is 'yesterday'; set it to whole seconds"):
-        assemble(base, rings(), out, NAMED)
+    for never in ("yesterday", "-3000000000"):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", never)
+        with pytest.raises(FontError, match=f"SOURCE_DATE_EPOCH is '{never}'; set it to whole seconds"):
+            assemble(base, rings(), out, NAMED)
 
 
 def test_code_pages_need_real_coverage(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_the_resolved_recipe_says_every_default(tmp_path: Path) -> None:
         ("[train]\nlosses.edgy = 3\n", "r.toml:8: unknown key 'edgy' in [train.losses]; did you mean 'edge'?"),
         ("[font.names]\nfamly = 'A'\n", "r.toml:8: unknown key 'famly' in [font.names]; did you mean 'family'?"),
         ("[register]\nzzzzz = 1\n", "r.toml:8: unknown key 'zzzzz' in [register]"),
-        ("[canvas]\nsize_px = '256px'\n", "r.toml:8: [canvas] size_px: input should be a valid integer"),
+        ("[canvas]\nsize_px = '256px'\n", "r.toml:8: [canvas] size_px: give a number, not '256px'"),
         ("[canvas]\nsize_px = 4\n", "r.toml:8: [canvas] size_px: input should be greater than or equal to 8, not 4"),
         ("[canvas]\nfit = 'bos'\n", "r.toml:8: [canvas] fit: input should be 'em' or 'box', not 'bos'"),
         ("[canvas]\nmargin_em = 9\n", "r.toml:8: [canvas] margin_em: input should be less than or equal to 4, not 9"),
@@ -168,12 +168,29 @@ def test_the_resolved_recipe_says_every_default(tmp_path: Path) -> None:
         ("[truth]\nfont = 'nothing.ttf'\n", "r.toml:8: [truth] font: no such file: "),
         ("[truth]\nfont = 'fonts/a.ttf'\n", "; `make fonts` puts the production fonts in place"),
         ("[infer]\ncheckpoint = 'g.safetensors'\n", "r.toml:8: [infer] checkpoint: no such file: "),
+        ("[train]\nsteps = '20'\n", "r.toml:8: [train] steps: give a number, not '20'"),
+        ("[train]\nema = true\n", "r.toml:8: [train] ema: give a number, not True"),
+        ("[font]\nweb = 'yes'\n", "r.toml:8: [font] web: give true or false, not 'yes'"),
+        ("[font]\ntimestamp = 1899-12-31\n", "r.toml:8: [font] timestamp: dates of fonts begin with 1905"),
         ("[[styles]]\nfont = 'nothing.ttf'\nlabel = 1\n", "r.toml:8: [styles] 0.font: no such file: "),
     ],
 )
 def test_a_mistake_is_named_with_its_line_table_and_key(tmp_path: Path, added: str, message: str) -> None:
     found = refusal(tmp_path, PLAIN + "\n" + added)
     assert message in found
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "字" * 67])
+def test_a_name_that_no_folder_of_files_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "r.toml").write_text(f'name = "{name}"\n{PLAIN}', encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"r\.toml"):
+        load_recipe(tmp_path / "r.toml")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(PLAIN, encoding="utf-8-sig")
+    assert load_recipe(path).name == "r"
 
 
 @pytest.mark.parametrize(

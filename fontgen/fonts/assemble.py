@@ -20,7 +20,7 @@ from fontgen.fonts.join import AssembledGlyph, AssembleReport, join_glyphs
 from fontgen.fonts.licence import Licence
 from fontgen.fonts.meta import write_meta
 from fontgen.fonts.names import Names, choose_names, collect_licences, write_names
-from fontgen.fonts.settings import FontSettings
+from fontgen.fonts.settings import FIRST_YEAR, FontSettings
 from fontgen.fonts.subroutines import subroutinized
 from fontgen.fonts.ufo import require_replaceable, write_ufo
 from fontgen.fonts.web import write_web
@@ -183,7 +183,8 @@ def _timestamp(settings: FontSettings, font: TTFont) -> int:
         return int(font["head"].modified)
     try:
         seconds = int(epoch)
-        datetime.fromtimestamp(seconds, UTC)
+        if datetime.fromtimestamp(seconds, UTC).year < FIRST_YEAR:
+            raise ValueError(epoch)
     except (ValueError, OverflowError, OSError) as error:
         raise FontError(f"SOURCE_DATE_EPOCH is {epoch!r}; set it to whole seconds since 1970 or unset it") from error
     return int(timestampSinceEpoch(seconds))

@@ -88,7 +88,9 @@ def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence
     family, notices = settings.family, []
     if family is None:
         if base is None:
-            raise FontError("family name missing: without a base font there is none to derive; set names.family")
+            raise FontError(
+                "family name missing: no base font to derive it from; give --family, or family in [font.names]"
+            )
         stem = base_family(base)
         family = f"{stem} Fontgen" if stem else FALLBACK_FAMILY
         if reserved_in(family, reserved):

@@ -23,7 +23,13 @@ _SCRIPT_LANG_TAG = r"^([a-z]{2,3}-)?[A-Z][a-z]{3}(-([A-Z]{2}|[0-9]{3}))?$"
 """OpenType: meta, "ScriptLangTag": BCP 47 with a script, which comes first where no language does."""
 
 
+FIRST_YEAR = 1904
+"""The year from whose beginning head counts seconds (OpenType specification, LONGDATETIME)."""
+
+
 def _in_utc(moment: datetime) -> datetime:
+    if moment.year <= FIRST_YEAR:  # UTC may still be in the year before
+        raise ValueError(f"dates of fonts begin with {FIRST_YEAR + 1}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -46,7 +46,7 @@ def notes_text(path: Path | None) -> str:
 
 def _text(path: Path, what: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"{path}: cannot be read as {what} ({error}); give a text file in UTF-8") from error
 
