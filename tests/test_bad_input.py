@@ -110,7 +110,7 @@ def test_fonts_that_share_nothing_are_refused(project: Project) -> None:
     ("names", "message"),
     [
         ('family = "Tiny Kept"', "family name 'Tiny Kept' contains 'Kept', which a font used here declares"),
-        ('family = "花"', "set names.postscript_name"),
+        ('family = "花"', "set postscript_name in [font.names]"),
         (f'family = "{"H" * 64}"\npostscript_name = "H"', "has 69 characters; Windows keeps 63"),
     ],
 )

@@ -115,12 +115,12 @@ def choose_names(settings: NameSettings, base: TTFont | None, licences: Sequence
     if not POSTSCRIPT_CHARACTERS.fullmatch(postscript):
         raise FontError(
             f"PostScript name {postscript!r} has characters beyond plain ASCII letters, digits and -; "
-            "set names.postscript_name"
+            "set postscript_name in [font.names]"
         )
     if len(postscript) > MAX_POSTSCRIPT_LENGTH:
         raise FontError(
             f"PostScript name {postscript!r} has {len(postscript)} characters; at most {MAX_POSTSCRIPT_LENGTH} are "
-            "allowed: shorten the family or set names.postscript_name"
+            "allowed: shorten the family or set postscript_name in [font.names]"
         )
     if style in RIBBI:
         return Names(family, style, postscript, family, style), notices
