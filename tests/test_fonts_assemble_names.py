@@ -148,7 +148,7 @@ def test_reserved_names_count_as_whole_words() -> None:
 
 
 def test_postscript_names(tmp_path: Path) -> None:
-    with pytest.raises(FontError, match=r"beyond plain ASCII .*; set names\.postscript_name"):
+    with pytest.raises(FontError, match=r"beyond plain ASCII .*; set postscript_name in \[font\.names\]"):
         named(tmp_path, family="花")
     assert english(named(tmp_path, family="花", postscript_name="Hana-Regular"))[6] == "Hana-Regular"
     assert len(english(named(tmp_path, family="H" * 55))[6]) == 63
