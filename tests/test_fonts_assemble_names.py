@@ -11,6 +11,7 @@ from sample_fonts import rings, small_cff, small_ttf
 
 from fontgen.errors import FontError
 from fontgen.fonts.assemble import assemble
+from fontgen.fonts.check import check_font
 from fontgen.fonts.licence import Licence, reserved_in, reserved_names
 from fontgen.fonts.names import base_style, style_weight
 from fontgen.fonts.settings import FontSettings, NameSettings
@@ -210,3 +211,14 @@ def test_one_licence_under_two_addresses_is_one() -> None:
     plain = Licence("", "", "http://scripts.sil.org/OFL")
     assert plain.terms == Licence("", "whatever", "https://openfontlicense.org/").terms
     assert plain.terms != Licence("", "", "https://example.org/eula").terms
+
+
+@pytest.mark.parametrize("style", ["粗體", "Bold"])
+def test_names_in_other_letters_stand_in_cff_by_the_postscript_name(tmp_path: Path, style: str) -> None:
+    names = NameSettings(family="é 花", style=style, postscript_name="Hana-Bold", copyright="© 花")
+    assemble(None, rings(), tmp_path / "out.otf", FontSettings(names=names))
+    font = TTFont(tmp_path / "out.otf")
+    top = font["CFF "].cff.topDictIndex[0]
+    assert (top.FamilyName, top.FullName, top.Weight, top.Notice) == ("Hana", "Hana-Bold", "Bold", "© ?")
+    assert "é 花" in {font["name"].getDebugName(1), font["name"].getDebugName(16)}
+    assert check_font(tmp_path / "out.otf").level != "fail"

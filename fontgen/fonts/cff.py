@@ -171,12 +171,18 @@ def _convert(max_error: float, recording: Recording) -> CompiledGlyph:
 
 
 def rename_cff(font: TTFont, *, postscript: str, family: str, full: str, style: str, version: str, notice: str) -> None:
-    """The names that a CFF table states for itself; the base font's must not stay in it."""
+    """The names that a CFF table states for itself; the base font's must not stay in it.
+
+    CFF strings are single bytes: a name in other letters is given by the parts of the PostScript name.
+    """
+    short, _, manner = postscript.partition("-")
+    family, full = (said if _is_latin1(said) else plain for said, plain in ((family, short), (full, postscript)))
+    style = style if _is_latin1(style) else manner or "Regular"
     cff = font["CFF "].cff
     cff.fontNames[0] = postscript
     top = cff[0]
     top.FamilyName, top.FullName, top.Weight, top.version = family, full, style, version
-    top.Notice = _latin1(notice)
+    top.Notice = notice.encode("latin-1", "replace").decode("latin-1")  # what does not fit becomes a question mark
     for field in ("Copyright", "BaseFontName", "BaseFontBlend", "UniqueID", "XUID", "PostScript"):
         if field in top.rawDict:
             del top.rawDict[field]
@@ -185,6 +191,5 @@ def rename_cff(font: TTFont, *, postscript: str, family: str, full: str, style: 
         font_dict.FontName = f"{postscript}-{number}"
 
 
-def _latin1(text: str) -> str:
-    """CFF strings are single bytes: what does not fit becomes a question mark."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+def _is_latin1(text: str) -> bool:
+    return all(ord(letter) < 256 for letter in text)
