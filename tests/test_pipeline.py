@@ -451,6 +451,19 @@ def test_blank_and_placeholder_glyphs_of_the_target_are_replaced(tmp_path: Path)
 # other ways to build
 
 
+def test_fonts_of_formats_no_longer_wanted_do_not_stay(project: Project) -> None:
+    recipe = project.recipe.read_text()
+    made = project.out / "assemble"
+    for font, suffixes in (
+        ('formats = ["otf", "ufo"]\nweb = true', {"otf", "ufo", "web"}),
+        ('formats = ["ttf"]', {"ttf", "ufo"}),
+    ):
+        project.recipe.write_text(recipe.replace("[font.names]", f"[font]\n{font}\n\n[font.names]"))
+        assert project.run().exit_code == 0
+        left = {path.suffix[1:] for path in made.glob("tiny.*") if path.suffix != ".json"}
+        assert left | ({"web"} if any(made.glob("web/tiny*")) else set()) == suffixes
+
+
 def test_hand_work_takes_the_place_of_what_the_network_drew(project: Project) -> None:
     overrides = project.root / "overrides"
     ink = np.zeros((64, 64), np.uint8)

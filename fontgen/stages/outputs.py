@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fontgen.canvas import DEFAULT_UNITS_PER_EM, Placement
-from fontgen.errors import codepoint_name
+from fontgen.errors import codepoint_name, writing
 from fontgen.files import write_json
 from fontgen.fonts.base import open_base
 from fontgen.fonts.blank import SPACES
@@ -200,6 +200,7 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         web=folder.path / "web" if build.recipe.font.web else None,
         suspects=_doubted(build),
     )
+    _remove_unwanted(build, folder.path)
     build.reports["assemble"] = reports[0]
     for notice in reports[0].notices:
         build.talk.line(f"  {notice}")
@@ -217,6 +218,16 @@ def _run_assemble(build: Build, folder: StageFolder) -> Outcome:
         slices.append(folder.path / "web" / f"{build.recipe.name}.css")
         files += [f"web/{path.name}" for path in slices]
     return Outcome(figures, files)
+
+
+def _remove_unwanted(build: Build, folder: Path) -> None:
+    """Take away fonts of formats that the recipe no longer names, which show an earlier state; a UFO may be edited."""
+    name, wanted = build.recipe.name, set(font_files(build))
+    kinds = [folder / f"{name}.{suffix}" for suffix in ("ttf", "otf", "woff2")]
+    slices = () if build.recipe.font.web else (folder / "web").glob(f"{escape(name)}[-.]*")
+    for path in [*(path for path in kinds if path not in wanted), *slices]:
+        with writing(path):
+            path.unlink(missing_ok=True)
 
 
 def _bytes_of(path: Path) -> int:
