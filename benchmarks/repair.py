@@ -25,7 +25,7 @@ from benchmarks.repair_damage import damage, iou, is_dense
 from benchmarks.repair_links import bench_links
 from fontgen.canvas import Canvas
 from fontgen.files import read_json, write_json
-from fontgen.fonts.face import FontRef, open_face
+from fontgen.fonts.face import Face, FontRef, open_face
 from fontgen.glyphs.calibrate import calibrate, calibration_sample
 from fontgen.glyphs.clean import clean_folder, clean_ink
 from fontgen.glyphs.clean_morphology import topology
@@ -69,16 +69,20 @@ _GATE_PAIRS = 500
 
 Figures = dict[str, Any]
 
+HAN, KANA, HANGUL = (0x3400, 0x9FFF), (0x3041, 0x30FF), (0xAC00, 0xD7A3)
+"""First and last codepoint."""
+
 
 class Pairs:
     """Calibrated source and target images of the characters that two fonts share."""
 
-    def __init__(self, source: Path, target: Path, count: int, size_px: int, seed: int) -> None:
+    def __init__(
+        self, source: Path, target: Path, count: int, size_px: int, seed: int, block: tuple[int, int] = HAN
+    ) -> None:
         self.canvas = Canvas(size_px=size_px)
-        source_ref, target_ref = FontRef.of(source), FontRef.of(target)
-        faces = open_face(source_ref), open_face(target_ref)
-        shared = sorted(c for c in set(faces[0].cmap) & set(faces[1].cmap) if 0x3400 <= c <= 0x9FFF)
-        shared = [c for c in shared if all(face.bounds_em(c) for face in faces)]
+        source_ref = FontRef.of(source)
+        faces = open_face(source_ref), open_face(FontRef.of(target))
+        shared = shared_characters(*faces, block)
         chosen = sorted(random.Random(seed).sample(shared, min(count, len(shared))))
         placement = calibrate(
             dict.fromkeys(shared, source_ref),
@@ -93,6 +97,12 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.codepoints)
+
+
+def shared_characters(source: Face, target: Face, block: tuple[int, int]) -> list[int]:
+    """Codepoints of a block for which both fonts have ink."""
+    shared = sorted(c for c in set(source.cmap) & set(target.cmap) if block[0] <= c <= block[1])
+    return [c for c in shared if source.bounds_em(c) and target.bounds_em(c)]
 
 
 _SETTINGS = CleanSettings()

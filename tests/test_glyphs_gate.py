@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
+from benchmarks.gate_fit import Network, save
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.gate import GateReport, calibrate_gate, gate_folder, score
 from fontgen.glyphs.gate_features import sketch
 from fontgen.glyphs.gate_model import GateModel
-from fontgen.glyphs.gate_net import INPUTS, LAYERS, _looks, _weights, evidence
+from fontgen.glyphs.gate_net import LAYERS, _weights, evidence, unpacked
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
@@ -85,7 +87,7 @@ def test_the_network_sees_where_a_component_is_gone(pairs: tuple) -> None:
             continue
         gone = labels == 1 + int(area.argmin())
         before, after = (
-            evidence(sketch(source).fine, sketch(image).fine)
+            evidence(sketch(source).fine, sketch(image).fine).where
             for image in (target, np.where(gone, 0, target).astype(np.uint8))
         )
         assert before.shape == (2, 32, 32)
@@ -97,24 +99,32 @@ def test_the_network_sees_where_a_component_is_gone(pairs: tuple) -> None:
     assert np.mean(near) > 0.9
 
 
-def test_the_networks_evidence_is_that_of_a_convolution() -> None:
-    """Against a direct sum over the kernel at one place, beyond the border no ink."""
-    rng = np.random.default_rng(0)
-    source, image = rng.random((2, 16, 16))
-    x = np.stack([source, image])
-    side, stride, dilation, outputs = LAYERS[0]
-    looks = _looks(x.astype(np.float32), side, stride, dilation)
-    weight, bias = _weights()[0]
-    assert weight.shape == (outputs, INPUTS * side * side)
-    by_place = weight.reshape(outputs, INPUTS, side * side)
-    place = np.zeros(outputs)
-    for k in range(side * side):
-        row, col = 2 * 0 + k // side - 2, 2 * 3 + k % side - 2
-        if 0 <= row < 16 and 0 <= col < 16:
-            place += by_place[:, :, k] @ x[:, row, col]
-    assert np.allclose(weight @ looks[:, 3], place, atol=1e-5)
-    assert evidence(source, image).shape == (2, 8, 8)
-    assert bias.shape == (outputs, 1)
+def test_the_network_answers_as_it_was_taught_to() -> None:
+    """Numpy's evaluation of the stored weights against torch's, whose network `benchmarks.gate_fit` teaches."""
+    network = Network()
+    for name, (weight, bias) in _weights().items():
+        taught = network.layers[name]
+        taught.weight.data.copy_(torch.from_numpy(weight).reshape(taught.weight.shape))
+        taught.bias.data.copy_(torch.from_numpy(bias[:, 0]))
+    source, image = np.random.default_rng(0).random((2, 64, 64), np.float32)
+    found = evidence(source, image)
+    with torch.inference_mode():
+        cells, whole = network(torch.from_numpy(np.stack([source, image]))[None])
+    assert found.where.shape == (2, 32, 32)
+    assert np.allclose(found.where, cells[0].numpy(), atol=1e-3)
+    assert np.isclose(found.other, float(whole), atol=1e-3)
+    assert not np.isclose(found.other, evidence(source, source).other, atol=1e-2)
+
+
+def test_weights_are_read_as_they_were_saved(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Network()
+    save(network, tmp_path / "gate.npy")
+    read = unpacked(np.load(tmp_path / "gate.npy"))
+    for name, (side, _, inputs, outputs) in LAYERS.items():
+        weight, bias = read[name]
+        assert np.allclose(weight.reshape(outputs, inputs, side, side), network.layers[name].weight.detach(), atol=1e-3)
+        assert np.allclose(bias[:, 0], network.layers[name].bias.detach(), atol=4e-3)
 
 
 def test_an_unsure_drawing_is_suspect_however_good_it_looks(pairs: tuple, model: GateModel) -> None:

@@ -61,13 +61,19 @@ class GateReport(Report):
 
 
 def calibrate_gate(
-    source: Sequence[Ink8] | Ink8, target: Sequence[Ink8] | Ink8, pass_rate: float = 0.97, seed: int = 0
+    source: Sequence[Ink8] | Ink8,
+    target: Sequence[Ink8] | Ink8,
+    pass_rate: float = 0.97,
+    seed: int = 0,
+    *,
+    workers: int | None = 1,
 ) -> GateModel:
     """A gate for one font from its genuine pairs: (k, n, n) uint8 calibrated source and target ink.
 
-    `pass_rate` of genuine glyphs that the fit did not see pass. ImageError below 20 pairs.
+    `pass_rate` of genuine glyphs that the fit did not see pass. `workers` processes share the work (None: one a core;
+    a script that asks for more than one needs the usual `if __name__ == "__main__"`). ImageError below 20 pairs.
     """
-    return fit_gate(source, target, pass_rate=pass_rate, seed=seed)
+    return fit_gate(source, target, pass_rate=pass_rate, seed=seed, workers=workers)
 
 
 def score(model: GateModel, source: Ink8, generated: Ink8, uncertainty: float | None = None) -> GateScore:
@@ -121,6 +127,7 @@ def _reason(
 _IN_WORDS = {
     "cosine": "ink lies elsewhere", "overlap": "little overlap with the source", "ink_ratio": "too heavy or too light",
     "stroke_length_ratio": "too much or too little stroke", "spread_ratio": "too large or too small",
+    "other": "like another character",
 }  # fmt: skip
 
 
@@ -201,7 +208,8 @@ def _model(
     if truth is not None:
         pairs = _read_pairs(*truth, settings.max_pairs)
         if len(pairs) >= MIN_PAIRS:
-            return calibrate_gate([s for s, _ in pairs], [t for _, t in pairs], settings.pass_rate, settings.seed)
+            sources, targets = [s for s, _ in pairs], [t for _, t in pairs]
+            return calibrate_gate(sources, targets, settings.pass_rate, settings.seed, workers=None)
     return batch_model(folder, reference, settings)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from fontgen.errors import ImageError
 from fontgen.glyphs import gate_features as features
 from fontgen.glyphs.clean_morphology import EIGHT, dilate_square
 from fontgen.glyphs.gate_features import Floats, Ink8, Sketch
-from fontgen.glyphs.gate_net import LOCAL_NAMES, evidence, local_measures
+from fontgen.glyphs.gate_net import NET_NAMES, evidence, net_measures
+from fontgen.parallel import parallel_map
 
-NAMES = (*features.NAMES, *LOCAL_NAMES)
+NAMES = (*features.NAMES, *NET_NAMES)
 """All measures of a glyph, in order."""
 
 MIN_PAIRS = 20
@@ -41,15 +42,6 @@ _DISTRUSTED_SHARE = 0.1
 
 _MISTAKES = (("wrong", 0.1), ("alike", 0.4), ("erased", 0.35), ("added", 0.15))
 """Made-up mistakes and how much each weighs in training: random characters are the easy ones."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """A made-up mistake: its kind, the pair it was made from, and the mistaken image."""
-
-    kind: str
-    pair: int
-    image: Sketch
 
 
 @dataclass(frozen=True)
@@ -128,8 +120,19 @@ class GateModel:
 
 def measure(source: Sketch, image: Sketch, kernel: Floats, noise: Floats) -> tuple[Floats, NDArray[np.float32]]:
     """What `GateModel.measures` returns, for a style's kernel and noise."""
-    where = evidence(source.fine, image.fine)
-    return np.concatenate([features.compare(source, image, kernel, noise), local_measures(where)]), where
+    found = evidence(source.fine, image.fine)
+    return np.concatenate([features.compare(source, image, kernel, noise), net_measures(found)]), found.where
+
+
+class _MeasureJob:
+    """Picklable: the (k, len(NAMES)) measures of k images beside one source."""
+
+    def __init__(self, kernel: Floats, noise: Floats) -> None:
+        self.kernel, self.noise = kernel, noise
+
+    def __call__(self, looks: tuple[Ink8, list[Ink8]]) -> Floats:
+        source = features.sketch(looks[0])
+        return np.array([measure(source, features.sketch(x), self.kernel, self.noise)[0] for x in looks[1]])
 
 
 def _terms(z: Floats) -> Floats:
@@ -139,7 +142,7 @@ def _terms(z: Floats) -> Floats:
 
 def fit_gate(
     source: Sequence[Ink8] | Ink8, target: Sequence[Ink8] | Ink8, *,
-    pass_rate: float, seed: int = 0, outlier_spread: float | None = None,
+    pass_rate: float, seed: int = 0, outlier_spread: float | None = None, workers: int | None = None,
 ) -> GateModel:  # fmt: skip
     """Fit on genuine pairs, (k, n, n) uint8 each, so that `pass_rate` of pairs not trained on pass.
 
@@ -152,14 +155,19 @@ def fit_gate(
     rng = np.random.default_rng(seed)
     sources, targets = [features.sketch(x) for x in source], [features.sketch(x) for x in target]
     kernel, noise = features.fit_style(sources, targets)
-    made = make_mistakes(targets, target, rng)
-    owner = np.array([mistake.pair for mistake in made], dtype=np.intp)
-    kind = np.array([mistake.kind for mistake in made])
-    images = [*((i, image) for i, image in enumerate(targets)), *((m.pair, m.image) for m in made)]
-    measures = np.array([measure(sources[i], image, kernel, noise)[0] for i, image in images])
+    kinds: list[list[str]] = []
+
+    def looks() -> Iterator[tuple[Ink8, list[Ink8]]]:
+        for i, made in enumerate(make_mistakes(targets, target, rng)):
+            kinds.append([name for name, _ in made])
+            yield source[i], [target[i], *(image8 for _, image8 in made)]
+
+    measures = list(parallel_map(_MeasureJob(kernel, noise), looks(), workers=workers))
+    genuine, mistaken = np.array([of[0] for of in measures]), np.concatenate([of[1:] for of in measures])
+    owner = np.repeat(np.arange(len(source)), [len(names) for names in kinds])
+    kind = np.array([name for names in kinds for name in names])
     # what a judge says of pairs that it was taught on is worth nothing: each part is judged by what the others taught
     fold = rng.permutation(len(source)) % _PARTS
-    genuine, mistaken = measures[: len(source)], measures[len(source) :]
     centre = np.median(genuine, axis=0)
     spread = np.maximum(genuine.std(axis=0), 1e-3)
 
@@ -241,26 +249,28 @@ def _fit_weights(genuine: Floats, mistakes: Mapping[str, Floats]) -> Floats:
     return fitted
 
 
-def make_mistakes(targets: Sequence[Sketch], target: Sequence[Ink8] | Ink8, rng: np.random.Generator) -> list[Made]:
-    """Other characters, erased parts and parts of others put in, from genuine images and their sketches."""
+def make_mistakes(
+    targets: Sequence[Sketch], target: Sequence[Ink8] | Ink8, rng: np.random.Generator
+) -> Iterator[list[tuple[str, Ink8]]]:
+    """For each genuine (n, n) image and its sketch: (kind, image) of other characters, parts erased, others' put in."""
     count = len(targets)
     coarse = np.stack([t.coarse.ravel() for t in targets])
     coarse = coarse - coarse.mean(axis=0)
     coarse /= np.maximum(np.linalg.norm(coarse, axis=1, keepdims=True), 1e-9)
     likeness = coarse @ coarse.T
     np.fill_diagonal(likeness, -2)
-    made: list[Made] = []
     for i in range(count):
-        made.append(Made("wrong", i, targets[(i + int(rng.integers(1, count))) % count]))
-        made.append(Made("alike", i, targets[int(likeness[i].argmax())]))
+        made = [
+            ("wrong", target[(i + int(rng.integers(1, count))) % count]),
+            ("alike", target[int(likeness[i].argmax())]),
+        ]
         for part in _random_parts(target[i], _ERASED_A_GLYPH, rng):
-            made.append(Made("erased", i, features.sketch(np.where(part, 0, target[i]).astype(np.uint8))))
+            made.append(("erased", np.where(part, 0, target[i]).astype(np.uint8)))
         other = int(rng.integers(count))
         if other != i:
             for part in _random_parts(target[other], 1, rng):
-                image = np.maximum(target[i], np.where(part, target[other], 0))
-                made.append(Made("added", i, features.sketch(image)))
-    return made
+                made.append(("added", np.maximum(target[i], np.where(part, target[other], 0)).astype(np.uint8)))
+        yield made
 
 
 def _random_parts(ink8: Ink8, most: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ from fontgen.canvas import Canvas
 from fontgen.errors import CharsetError, codepoint_name
 from fontgen.fonts.face import FontRef, open_face
 from fontgen.glyphs.render import render_ink, resample_ink
-from fontgen.glyphs.store import MANIFEST, ImageFolder
+from fontgen.glyphs.store import MANIFEST, UNCERTAINTY, ImageFolder
 from fontgen.outlines.folder import svg_name
 from fontgen.outlines.outline import Outline
 from fontgen.outlines.picture import draw_outline
@@ -36,7 +36,7 @@ class GlyphLife:
     images: list[tuple[str, NDArray[np.uint8] | None]] = field(default_factory=list)
     """(stage in words, (size, size) uint8 with ink = 255 or None where there is none)."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """JSON-able: score, suspect, reason, repairs, points, redone, by_hand …"""
+    """JSON-able: score, suspect, reason, repairs, uncertainty, points, redone, by_hand …"""
 
     def lines(self) -> Iterator[str]:
         yield f"{codepoint_name(self.codepoint)} {chr(self.codepoint)}"
@@ -75,7 +75,9 @@ def glyph_life(build: Build, codepoint: int) -> GlyphLife:
         folder, image = _image(build, stage, codepoint)
         life.images.append((heading, None if image is None else resample_ink(image, folder.canvas, canvas)))
         if stage == "clean" and folder is not None and codepoint in folder.glyphs:
-            life.facts["repairs"] = folder.glyphs[codepoint].get("repairs", [])
+            record = folder.glyphs[codepoint]
+            life.facts["repairs"] = record.get("repairs", [])
+            life.facts |= {key: record[key] for key in (UNCERTAINTY,) if key in record}
     outline = _outline(build, codepoint, life.facts)
     life.images.append(("outline", None if outline is None else draw_outline(outline, canvas)))
     life.images.append(("in the font", _in_font(font_files(build)[0], codepoint, canvas)))

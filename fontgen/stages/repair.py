@@ -166,7 +166,8 @@ def _run_gate(build: Build, folder: StageFolder) -> Outcome:
     chosen = spread_sample(own, settings.max_pairs)
     images, source = (ImageFolder.open(build.folder(stage).path) for stage in ("clean", "source"))
     if len(chosen) >= MIN_PAIRS:
-        model = calibrate_gate(pairs.source[chosen], pairs.target[chosen], settings.pass_rate, settings.seed)
+        genuine = pairs.source[chosen], pairs.target[chosen]
+        model = calibrate_gate(*genuine, settings.pass_rate, settings.seed, workers=None)
     else:
         model = batch_model(images, source, settings)
     sure = uncertainties(images) + (uncertainties(_held_out(build)) if _has_held_out(build) else [])
