@@ -14,10 +14,11 @@ from benchmarks.gate_fit import Network, save
 from fontgen.canvas import Canvas
 from fontgen.errors import ImageError
 from fontgen.fonts.face import FontRef, open_face
+from fontgen.glyphs import gate_net
 from fontgen.glyphs.gate import GateReport, calibrate_gate, gate_folder, score
 from fontgen.glyphs.gate_features import sketch
 from fontgen.glyphs.gate_model import GateModel
-from fontgen.glyphs.gate_net import LAYERS, _weights, evidence, unpacked
+from fontgen.glyphs.gate_net import evidence, unpacked
 from fontgen.glyphs.gate_settings import GateSettings
 from fontgen.glyphs.render import render_ink
 from fontgen.glyphs.store import ImageFolder, image_name, write_ink, write_manifest
@@ -99,13 +100,15 @@ def test_the_network_sees_where_a_component_is_gone(pairs: tuple) -> None:
     assert np.mean(near) > 0.9
 
 
-def test_the_network_answers_as_it_was_taught_to() -> None:
-    """Numpy's evaluation of the stored weights against torch's, whose network `benchmarks.gate_fit` teaches."""
+def test_the_network_answers_as_it_was_taught_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numpy's evaluation of what was saved against torch's, whose network `benchmarks.gate_fit` teaches."""
+    torch.manual_seed(0)
     network = Network()
-    for name, (weight, bias) in _weights().items():
-        taught = network.layers[name]
-        taught.weight.data.copy_(torch.from_numpy(weight).reshape(taught.weight.shape))
-        taught.bias.data.copy_(torch.from_numpy(bias[:, 0]))
+    for parameter in network.parameters():  # far from an untaught network, whose answers hardly differ, and as stored
+        parameter.data = (2.5 * parameter.data).half().float()
+    save(network, tmp_path / "gate.npy")
+    weights = unpacked(np.load(tmp_path / "gate.npy"))
+    monkeypatch.setattr(gate_net, "_weights", lambda: weights)
     source, image = np.random.default_rng(0).random((2, 64, 64), np.float32)
     found = evidence(source, image)
     with torch.inference_mode():
@@ -113,18 +116,8 @@ def test_the_network_answers_as_it_was_taught_to() -> None:
     assert found.where.shape == (2, 32, 32)
     assert np.allclose(found.where, cells[0].numpy(), atol=1e-3)
     assert np.isclose(found.other, float(whole), atol=1e-3)
-    assert not np.isclose(found.other, evidence(source, source).other, atol=1e-2)
-
-
-def test_weights_are_read_as_they_were_saved(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = Network()
-    save(network, tmp_path / "gate.npy")
-    read = unpacked(np.load(tmp_path / "gate.npy"))
-    for name, (side, _, inputs, outputs) in LAYERS.items():
-        weight, bias = read[name]
-        assert np.allclose(weight.reshape(outputs, inputs, side, side), network.layers[name].weight.detach(), atol=1e-3)
-        assert np.allclose(bias[:, 0], network.layers[name].bias.detach(), atol=4e-3)
+    assert found.where.std() > 0.1
+    assert abs(found.other - evidence(source, source).other) > 0.1
 
 
 def test_an_unsure_drawing_is_suspect_however_good_it_looks(pairs: tuple, model: GateModel) -> None:

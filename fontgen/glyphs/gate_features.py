@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import skeletonize
@@ -25,9 +24,6 @@ FINE, COARSE = 64, 32
 KERNEL = 7
 """Side, in coarse cells, of the learned kernel that dresses the source's ink in the target's style."""
 
-_REACH = 2
-"""Elastic shifts tried, in coarse cells: strokes of two styles lie up to 6 % of the em apart."""
-
 _FAR = 10.0
 """Distances are clipped here (fine cells): a stroke further off than that is simply missing."""
 
@@ -36,7 +32,6 @@ NAMES = (
     "ink_ratio", "stroke_length_ratio", "edge_ratio", "components", "holes", "components_off", "holes_off",
     "centre_row", "centre_col", "spread_ratio",
     "residual", "residual_top", "residual_low", "residual_high",
-    "elastic", "elastic_top", "elastic_max",
 )  # fmt: skip
 
 
@@ -126,7 +121,6 @@ def compare(source: Sketch, image: Sketch, kernel: Floats, noise: Floats) -> Flo
     z = (image.coarse - dressed) / _noise_level(dressed, noise)
     smooth = ndimage.uniform_filter(z, 3)
     top = np.sort(np.abs(smooth), axis=None)[-12:]
-    elastic = _elastic(image.coarse, dressed)
     return np.array([
         1 - cosine, 1 - overlap, *_distances(missing), *_distances(extra),
         ratio(image.ink, source.ink), ratio(image.skeleton.mean(), source.skeleton.mean()),
@@ -135,7 +129,6 @@ def compare(source: Sketch, image: Sketch, kernel: Floats, noise: Floats) -> Flo
         min(abs(image.components - source.components), 4), min(abs(image.holes - source.holes), 4),
         rows, cols, spread,
         np.sqrt((z**2).mean()), top.mean(), -smooth.min(), smooth.max(),
-        np.sqrt(elastic.mean()), np.sqrt(np.sort(elastic, axis=None)[-12:].mean()), np.sqrt(elastic.max()),
     ])  # fmt: skip
 
 
@@ -207,19 +200,3 @@ def fit_style(sources: list[Sketch], targets: list[Sketch]) -> tuple[Floats, Flo
         gram3 += terms @ terms.T
         moment3 += terms @ ((target.coarse - dressed).ravel() ** 2)
     return kernel, np.maximum(np.linalg.solve(gram3, moment3), 1e-4)
-
-
-_AWAY = np.hypot(*np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1]).ravel() ** 2
-"""Squared coarse cells of each elastic shift."""
-
-
-def _elastic(image: Floats, dressed: Floats) -> Floats:
-    """(COARSE, COARSE) squared misfit of each neighbourhood at the shift that suits it best."""
-    side = 2 * _REACH + 1
-    wide = np.zeros((COARSE + 2 * _REACH, COARSE + 2 * _REACH))
-    wide[_REACH:-_REACH, _REACH:-_REACH] = dressed
-    views = as_strided(wide, (side, side, COARSE, COARSE), wide.strides * 2)
-    off = ndimage.uniform_filter((views - image).reshape(side * side, COARSE, COARSE) ** 2, (1, 5, 5))
-    # a nearer fit is the likelier one
-    best: Floats = (off + 2e-3 * _AWAY[:, None, None]).min(axis=0)
-    return best

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from fontgen.errors import ImageError
 from fontgen.glyphs import gate_features as features
-from fontgen.glyphs.clean_morphology import EIGHT, dilate_square
+from fontgen.glyphs.clean_morphology import EIGHT, dilate_square, topology
 from fontgen.glyphs.gate_features import Floats, Ink8, Sketch
 from fontgen.glyphs.gate_net import NET_NAMES, evidence, net_measures
 from fontgen.parallel import parallel_map
@@ -37,10 +37,13 @@ _ERASED_A_GLYPH = 2
 _SMALLEST_PART = 0.015
 """A component with less of the ink than this is not erased as a made-up mistake: it may be dust."""
 
+_CLOGGED = 3
+"""Components and holes gained or lost from which strokes have run together."""
+
 _DISTRUSTED_SHARE = 0.1
 """When a batch judges itself, this share that fits worst is kept out of the lesson."""
 
-_MISTAKES = (("wrong", 0.1), ("alike", 0.4), ("erased", 0.35), ("added", 0.15))
+_MISTAKES = (("wrong", 0.1), ("alike", 0.35), ("erased", 0.3), ("added", 0.1), ("clogged", 0.15))
 """Made-up mistakes and how much each weighs in training: random characters are the easy ones."""
 
 
@@ -252,7 +255,7 @@ def _fit_weights(genuine: Floats, mistakes: Mapping[str, Floats]) -> Floats:
 def make_mistakes(
     targets: Sequence[Sketch], target: Sequence[Ink8] | Ink8, rng: np.random.Generator
 ) -> Iterator[list[tuple[str, Ink8]]]:
-    """For each genuine (n, n) image and its sketch: (kind, image) of other characters, parts erased, others' put in."""
+    """For each genuine (n, n) image and its sketch (kind, image) of mistakes, as `_MISTAKES` names them."""
     count = len(targets)
     coarse = np.stack([t.coarse.ravel() for t in targets])
     coarse = coarse - coarse.mean(axis=0)
@@ -270,7 +273,24 @@ def make_mistakes(
         if other != i:
             for part in _random_parts(target[other], 1, rng):
                 made.append(("added", np.maximum(target[i], np.where(part, target[other], 0)).astype(np.uint8)))
+        if (clogged := _clogged(target[i], rng)) is not None:
+            made.append(("clogged", clogged))
         yield made
+
+
+def _clogged(ink8: Ink8, rng: np.random.Generator) -> Ink8 | None:
+    """Strokes run together about some place of the ink, as where a generator knows no better; None where few would."""
+    n = len(ink8)
+    inked = np.argwhere(ink8 >= 128)
+    row, col = inked[rng.integers(len(inked))]
+    half, sigma = round(rng.uniform(0.15, 0.5) * n), rng.uniform(0.02, 0.035) * n
+    place = np.s_[max(0, row - half) : row + half, max(0, col - half) : col + half]
+    mixed = ndimage.gaussian_filter(ink8[place].astype(np.float32), sigma) / 255
+    image8 = ink8.copy()
+    image8[place] = np.rint(255 * np.clip((mixed - 0.35) / 0.2, 0, 1))
+    before, after = topology(ink8 >= 128), topology(image8 >= 128)
+    changed = sum(abs(a - b) for a, b in zip(before, after, strict=True))
+    return image8 if changed >= _CLOGGED and (image8 >= 128).any() else None
 
 
 def _random_parts(ink8: Ink8, most: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:

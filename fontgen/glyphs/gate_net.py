@@ -85,8 +85,10 @@ class _Numpy:
     def layer(self, name: str, x: Single) -> Single:
         side, stride, _, outputs = LAYERS[name]
         weight, bias = _weights()[name]
-        looks = _looks(x, side, stride) if side > 1 else x.reshape(len(x), -1)
-        values: Single = weight @ looks
+        if side == 3 and stride == 1:
+            values = _convolved(x, weight)
+        else:
+            values = weight[0] @ (_looks(x, side, stride) if side > 1 else x.reshape(len(x), -1))
         values += bias
         return values.reshape(outputs, x.shape[1] // stride, -1)
 
@@ -113,6 +115,21 @@ def evidence(source: NDArray[np.floating], image: NDArray[np.floating]) -> Evide
     """Both are (n, n) mean ink, 0..1, on the same grid; n a multiple of 8."""
     where, other = answers(_Numpy(), np.stack([source, image]).astype(np.float32))
     return Evidence(where, float(other[0, 0, 0]))
+
+
+def _convolved(x: Single, weight: Single) -> Single:
+    """(channels, n, n) and (3, outputs, 3 * channels) by row of the kernel -> (outputs, n * n).
+
+    Three products, of which each reads the same columns from another row on: a third of the copying.
+    """
+    channels, n, _ = x.shape
+    columns = np.zeros((3, channels, n + 2, n), np.float32)
+    columns[0, :, 1:-1, 1:], columns[1, :, 1:-1], columns[2, :, 1:-1, :-1] = x[:, :, :-1], x, x[:, :, 1:]
+    flat = columns.reshape(3 * channels, -1)
+    values: Single = weight[0] @ flat[:, : n * n]
+    for row in (1, 2):
+        values += weight[row] @ flat[:, row * n : (row + n) * n]
+    return values
 
 
 def _looks(x: Single, side: int, stride: int) -> Single:
@@ -151,11 +168,19 @@ def _weights() -> dict[str, tuple[Single, Single]]:
 
 
 def unpacked(values: NDArray[np.floating]) -> dict[str, tuple[Single, Single]]:
-    """(outputs, inputs * side ** 2) and (outputs, 1) of each layer from all of them, one after the other."""
+    """Weights and (outputs, 1) of each layer from all of them, one after the other.
+
+    Weights are (1, outputs, inputs * side ** 2), those that `_convolved` takes (3, outputs, 3 * inputs).
+    """
     single: Single = values.astype(np.float32)
     found, at = {}, 0
-    for name, (side, _, inputs, outputs) in LAYERS.items():
+    for name, (side, stride, inputs, outputs) in LAYERS.items():
         bias = at + side * side * inputs * outputs
-        found[name] = single[at:bias].reshape(outputs, -1), single[bias : bias + outputs, None]
+        weight: Single = single[at:bias].reshape(outputs, inputs, side, side)
+        if side == 3 and stride == 1:
+            weight = weight.transpose(2, 0, 3, 1).reshape(3, outputs, 3 * inputs)
+        else:
+            weight = weight.reshape(1, outputs, -1)
+        found[name] = np.ascontiguousarray(weight), single[bias : bias + outputs, None]
         at = bias + outputs
     return found
