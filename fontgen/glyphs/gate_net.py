@@ -45,7 +45,7 @@ LAYERS = {
     "cells": Layer(1, 1, 36, 2),
     "whole": Layer(1, 1, 2 * 96, 1),
 }
-"""A small U-Net: down to an eighth of the grid, where a cell sees half of the glyph, and back to half of it."""
+"""A small U-Net: down to an eighth of the grid, where a cell sees 61 rows and columns of it, and back to half."""
 
 
 class Means(Protocol):

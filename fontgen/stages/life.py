@@ -77,7 +77,8 @@ def glyph_life(build: Build, codepoint: int) -> GlyphLife:
         if stage == "clean" and folder is not None and codepoint in folder.glyphs:
             record = folder.glyphs[codepoint]
             life.facts["repairs"] = record.get("repairs", [])
-            life.facts |= {key: record[key] for key in (UNCERTAINTY,) if key in record}
+            if UNCERTAINTY in record:
+                life.facts[UNCERTAINTY] = record[UNCERTAINTY]
     outline = _outline(build, codepoint, life.facts)
     life.images.append(("outline", None if outline is None else draw_outline(outline, canvas)))
     life.images.append(("in the font", _in_font(font_files(build)[0], codepoint, canvas)))
